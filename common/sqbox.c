@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: MIT */
+/* Copyright (c) 2026 the sqbox authors */
+/*
+ * sqbox: check, show and copy a store from the command line; see sqbox(1).
+ */
+#include "sqbox-config.h"
+
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/check.h"
+#include "common/maintain.h"
+#include "common/store.h"
+
+#define EX_DAMAGED 1
+
+struct args {
+	const char *store;
+	const char *dest; /* of backup */
+	bool json;
+};
+
+struct command {
+	const char *name;
+	int operands;
+	int (*run)(struct sqb_store *st, const struct args *args);
+};
+
+static const char usage_text[] =
+	"usage: sqbox check STORE          verify everything in the store\n"
+	"       sqbox stat [--json] STORE  show its figures\n"
+	"       sqbox backup STORE DEST    copy it while it is in use\n"
+	"       sqbox --help | --version\n";
+
+static int exit_code(enum sqb_err err)
+{
+	switch (err) {
+	case SQB_OK:
+		return EX_OK;
+	case SQB_CORRUPT:
+		return EX_DAMAGED;
+	case SQB_NOTFOUND:
+		return EX_NOINPUT;
+	case SQB_NOTOURS:
+	case SQB_NEWER:
+	case SQB_NOSELECT:
+	case SQB_LIMIT:
+		return EX_DATAERR;
+	case SQB_EXISTS:
+	case SQB_INVALID:
+		return EX_CANTCREAT;
+	case SQB_READONLY:
+	case SQB_DENIED:
+		return EX_NOPERM;
+	case SQB_BUSY:
+		return EX_TEMPFAIL;
+	case SQB_FULL:
+	case SQB_IO:
+		return EX_IOERR;
+	case SQB_INTERNAL:
+		return EX_SOFTWARE;
+	}
+	return EX_SOFTWARE;
+}
+
+static int fail(struct sqb_store *st, enum sqb_err err)
+{
+	fprintf(stderr, "sqbox: %s\n", sqb_store_errmsg(st));
+	return exit_code(err);
+}
+
+/* Progress of a check, for a person who watches; ten times a second. */
+struct progress {
+	bool shown;
+	struct timespec last;
+};
+
+static void progress_show(struct progress *p, const struct sqb_check_step *step)
+{
+	struct timespec now;
+	int64_t msecs;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	msecs = (int64_t)(now.tv_sec - p->last.tv_sec) * 1000 +
+		(now.tv_nsec - p->last.tv_nsec) / 1000000;
+	if (msecs < 100)
+		return;
+	p->last = now;
+	p->shown = true;
+	fprintf(stderr, "\r\033[K%s %" PRIu64 "/%" PRIu64, step->phase,
+		step->done, step->total);
+}
+
+static void progress_clear(struct progress *p)
+{
+	if (p->shown)
+		fputs("\r\033[K", stderr);
+	p->shown = false;
+}
+
+static int run_check(struct sqb_store *st, const struct args *args)
+{
+	bool watched = isatty(STDERR_FILENO) == 1;
+	struct progress progress = { 0 };
+	struct sqb_check_step step;
+	struct sqb_check *check = sqb_check_begin(st);
+	uint64_t problems = 0;
+	enum sqb_err err;
+
+	while (sqb_check_next(check, &step)) {
+		if (step.problem != NULL) {
+			progress_clear(&progress);
+			printf("%s\n", step.problem);
+			fflush(stdout);
+		}
+		if (watched)
+			progress_show(&progress, &step);
+	}
+	progress_clear(&progress);
+	err = sqb_check_end(&check, &problems);
+	if (err != SQB_OK)
+		return fail(st, err);
+	printf("%s: %" PRIu64 " problem%s found\n", args->store, problems,
+	       problems == 1 ? "" : "s");
+	return problems == 0 ? EX_OK : EX_DAMAGED;
+}
+
+static void print_stat(const struct sqb_store_stat *s, bool json)
+{
+	const struct {
+		const char *name;
+		uint64_t value;
+	} rows[] = {
+		{ "schema", s->schema },
+		{ "mailboxes", s->mailboxes },
+		{ "noselect", s->noselect },
+		{ "subscriptions", s->subscriptions },
+		{ "keywords", s->keywords },
+		{ "messages", s->messages },
+		{ "unseen", s->unseen },
+		{ "vsize", s->vsize },
+		{ "bodies", s->bodies },
+		{ "bodies_free", s->bodies_free },
+		{ "modseq", s->modseq },
+		{ "db_bytes", s->db_bytes },
+		{ "wal_bytes", s->wal_bytes },
+		{ "free_bytes", s->free_bytes },
+	};
+	const size_t count = sizeof(rows) / sizeof(rows[0]);
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		if (json)
+			printf("%s\"%s\": %" PRIu64 "%s", i == 0 ? "{" : " ",
+			       rows[i].name, rows[i].value,
+			       i + 1 < count ? ",\n" : "}\n");
+		else
+			printf("%-14s %" PRIu64 "\n", rows[i].name,
+			       rows[i].value);
+	}
+}
+
+static int run_stat(struct sqb_store *st, const struct args *args)
+{
+	struct sqb_store_stat stat;
+	enum sqb_err err = sqb_store_stat(st, &stat);
+
+	if (err != SQB_OK)
+		return fail(st, err);
+	print_stat(&stat, args->json);
+	return EX_OK;
+}
+
+static int run_backup(struct sqb_store *st, const struct args *args)
+{
+	enum sqb_err err = sqb_backup(st, args->dest);
+
+	return err == SQB_OK ? EX_OK : fail(st, err);
+}
+
+static const struct command commands[] = {
+	{ "check", 1, run_check },
+	{ "stat", 1, run_stat },
+	{ "backup", 2, run_backup },
+};
+
+static const struct command *find_command(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		if (strcmp(commands[i].name, name) == 0)
+			return &commands[i];
+	}
+	return NULL;
+}
+
+static int usage(void)
+{
+	fputs(usage_text, stderr);
+	return EX_USAGE;
+}
+
+/* All commands only read the store: what is damaged stays as it is. */
+static int run(const struct command *command, const struct args *args)
+{
+	struct sqb_store *st;
+	char *error = NULL;
+	enum sqb_err err =
+		sqb_store_open(args->store, SQB_OPEN_READONLY, &st, &error);
+	int ret;
+
+	if (err != SQB_OK) {
+		if (err == SQB_NOTFOUND)
+			fprintf(stderr, "sqbox: there is no store in %s\n",
+				args->store);
+		else
+			fprintf(stderr, "sqbox: %s\n", error);
+		free(error);
+		return exit_code(err);
+	}
+	ret = command->run(st, args);
+	sqb_store_close(&st);
+	if (fflush(stdout) != 0 || ferror(stdout)) {
+		perror("sqbox: cannot write the output");
+		return EX_IOERR;
+	}
+	return ret;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "help", no_argument, NULL, 'h' },
+		{ "json", no_argument, NULL, 'j' },
+		{ "version", no_argument, NULL, 'v' },
+		{ NULL, 0, NULL, 0 },
+	};
+	struct args args = { 0 };
+	const struct command *command;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+		switch (c) {
+		case 'h':
+			fputs(usage_text, stdout);
+			return EX_OK;
+		case 'j':
+			args.json = true;
+			break;
+		case 'v':
+			puts("sqbox " PACKAGE_VERSION);
+			return EX_OK;
+		default:
+			return usage();
+		}
+	}
+	argc -= optind;
+	argv += optind;
+	if (argc == 0)
+		return usage();
+	command = find_command(argv[0]);
+	if (command == NULL) {
+		fprintf(stderr, "sqbox: there is no command \"%s\"\n", argv[0]);
+		return usage();
+	}
+	if (argc - 1 != command->operands ||
+	    (args.json && command->run != run_stat))
+		return usage();
+	args.store = argv[1];
+	args.dest = argv[2]; /* NULL where the command has one operand */
+	return run(command, &args);
+}
