@@ -18,7 +18,8 @@ AC_DEFUN([SQBOX_WARNINGS], [
 ])
 
 dnl SQBOX_SANITIZERS
-dnl Sets SANITIZER_FLAGS, for compiling and linking.
+dnl Sets SANITIZER_FLAGS, for compiling and linking, and the conditional
+dnl SANITIZERS.
 AC_DEFUN([SQBOX_SANITIZERS], [
 	AC_ARG_ENABLE([sanitizers],
 		[AS_HELP_STRING([--enable-sanitizers@<:@=LIST@:>@],
@@ -40,4 +41,5 @@ AC_DEFUN([SQBOX_SANITIZERS], [
 			 AC_MSG_ERROR([the sanitizers cannot be used, see config.log])])
 		CFLAGS=$sqbox_save_CFLAGS])
 	AC_SUBST([SANITIZER_FLAGS])
+	AM_CONDITIONAL([SANITIZERS], [test "$enable_sanitizers" != no])
 ])

@@ -1,0 +1,22 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Copyright (c) 2026 the sqbox authors
+#
+# run.sh COMMAND [ARGUMENT ...]: run one test for `make check`.  It may take
+# SQBOX_TEST_TIMEOUT seconds.  With CI=true one that skips itself has failed.
+limit=${SQBOX_TEST_TIMEOUT:-900}
+
+timeout --foreground -k 30 "$limit" "$@"
+status=$?
+case $status in
+77)
+	if [ "${CI:-}" = true ]; then
+		echo "run.sh: with CI=true a test may not be skipped"
+		status=1
+	fi
+	;;
+124)
+	echo "run.sh: stopped after $limit seconds"
+	;;
+esac
+exit $status
