@@ -154,7 +154,8 @@ class Server:
             os.chmod(os.path.join(modules, PLUGIN), 0o644)
 
     def needs_sqbox(self):
-        return 'sqbox' in self.fmt + self.config or '%' in self.fmt
+        return bool(re.search(r'^(sqbox|%d)\b', self.fmt)
+                    or 'sqbox:' in self.config)
 
     def home(self, user):
         return os.path.join(self.home_root, user)
@@ -307,7 +308,7 @@ service lmtp {{
         end = time.monotonic() + START_DEADLINE
         waiting = [self.imap_port, self.pop3_port, self.lmtp_port]
         while waiting and time.monotonic() < end:
-            if self.process.poll() is not None:
+            if self.process.poll() is not None or ' Fatal: ' in self.read_log():
                 return False
             try:
                 with socket.create_connection(('127.0.0.1', waiting[0]), 5) as s:
@@ -360,7 +361,7 @@ service lmtp {{
         except FileNotFoundError:
             return ''
 
-    def trouble(self, allowed=()):
+    def trouble(self, allowed=(), limit=20):
         """Lines of trouble in the log since the last call, and core files."""
         with open(self.log, 'rb') as f:
             f.seek(self.log_seen)
@@ -369,6 +370,8 @@ service lmtp {{
         new = new[:new.rfind(b'\n') + 1].decode(errors='replace')
         bad = [line for line in new.splitlines() if TROUBLE.search(line)
                and not any(re.search(p, line) for p in allowed)]
+        if len(bad) > limit:
+            bad[limit:] = [f'... and {len(bad) - limit} more lines']
         return bad + self._cores()
 
     def _cores(self):

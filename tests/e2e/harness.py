@@ -27,7 +27,8 @@ import pop3
 from imap import Imap
 
 FORMAT = os.environ.get('SQBOX_TEST_FORMAT', 'sqbox')
-KEEP_LINES = 60
+KEEP_LINES = 40    # of each dialogue, where a test fails
+KEEP_CLIENTS = 4
 
 
 def only_sqbox(test):
@@ -145,7 +146,7 @@ class _Result(unittest.TextTestResult):
     @staticmethod
     def _dialogue(test):
         out = []
-        for client in getattr(test, 'clients', ()):
+        for client in getattr(test, 'clients', ())[-KEEP_CLIENTS:]:
             lines = client.dialogue
             if len(lines) > KEEP_LINES:
                 out.append(f'... {len(lines) - KEEP_LINES} lines left out')
