@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/* Copyright (c) 2026 the sqbox authors */
+/*
+ * The ballast: on a full disk SQLite cannot even delete, since that, too, is
+ * written to the WAL first.  A file of 1 MiB is kept for that day.  It goes
+ * at the first "disk full", and comes back when there is room for it and as
+ * much again; until then the store does not grow.
+ */
+#include "common/store-private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#define RESERVE_SIZE (1024 * 1024)
+
+static uint64_t free_bytes(struct sqb_store *st)
+{
+	struct statvfs fs;
+
+	if (fstatvfs(st->dir_fd, &fs) < 0)
+		return 0;
+	return (uint64_t)fs.f_bavail * fs.f_frsize;
+}
+
+static bool is_whole(struct sqb_store *st)
+{
+	struct stat info;
+
+	return fstatat(st->dir_fd, "reserve", &info, AT_SYMLINK_NOFOLLOW) ==
+		       0 &&
+	       S_ISREG(info.st_mode) && info.st_size >= RESERVE_SIZE;
+}
+
+static bool make(struct sqb_store *st)
+{
+	bool ok;
+	int fd;
+
+	if (free_bytes(st) < 2 * RESERVE_SIZE)
+		return false;
+	fd = openat(st->dir_fd, "reserve",
+		    O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
+		    0600);
+	if (fd < 0)
+		return false;
+	ok = posix_fallocate(fd, 0, RESERVE_SIZE) == 0;
+	(void)close(fd);
+	if (!ok) /* A quota, say: leave nothing half made. */
+		(void)unlinkat(st->dir_fd, "reserve", 0);
+	return ok;
+}
+
+void sqb_reserve_check(struct sqb_store *st)
+{
+	st->reserve_gone = !is_whole(st) && !make(st);
+}
+
+void sqb_reserve_drop(struct sqb_store *st)
+{
+	if (st->readonly)
+		return;
+	(void)unlinkat(st->dir_fd, "reserve", 0);
+	st->reserve_gone = true;
+}
+
+enum sqb_err sqb_reserve_need(struct sqb_store *st)
+{
+	if (st->reserve_gone)
+		sqb_reserve_check(st);
+	if (!st->reserve_gone)
+		return SQB_OK;
+	return sqb_fail(st, SQB_FULL,
+			"the disk, or its quota, is full: %s takes no new "
+			"mail until there is room",
+			st->dir);
+}
