@@ -348,7 +348,7 @@ service lmtp {{
 
     def stop(self):
         self._kill()
-        shutil.rmtree(self.dir, ignore_errors=True)
+        subprocess.run(['rm', '-rf', self.dir], check=True)
         if self in _running:
             _running.remove(self)
 
@@ -375,9 +375,11 @@ service lmtp {{
         return bad + self._cores()
 
     def _cores(self):
-        return [f'core dump {os.path.join(top, name)}'
-                for top, _, files in os.walk(self.dir) for name in files
-                if re.fullmatch(r'core(\.\d+)?', name)]
+        # find, not os.walk: that recurses, and a test makes 1,000 levels.
+        out = subprocess.run(['find', self.dir, '-name', 'core*', '-type',
+                              'f', '-size', '+64k'],
+                             capture_output=True, text=True).stdout
+        return ['core dump ' + path for path in out.splitlines()]
 
     # doveadm
 
