@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: MIT */
+/* Copyright (c) 2026 the sqbox authors */
+/*
+ * New message rows: append, copy, move.
+ *
+ * The mailbox's row gives the UID and is updated in the same statement.  What
+ * can be refused is refused before anything is changed.
+ */
+#include "common/message-private.h"
+
+#include "common/body-private.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* A row to be written. */
+struct row {
+	struct sqb_mailbox_id box;
+	const struct sqb_message_new *args;
+	struct sqb_body_id body;
+	uint64_t vsize, psize;
+	uint64_t modseq;
+	uint32_t uid;
+};
+
+static bool has_pop3(const struct sqb_message_new *args)
+{
+	return args->pop3_uidl != NULL || args->pop3_order != 0;
+}
+
+static enum sqb_err check_args(struct sqb_store *st,
+			       const struct sqb_message_new *args)
+{
+	if ((args->flags & ~(unsigned int)SQB_FLAGS_ALL) != 0)
+		return sqb_fail(st, SQB_INVALID, "unknown flags 0x%x",
+				args->flags);
+	return sqb_keywords_check(st, &args->keywords);
+}
+
+static enum sqb_err get_modseq(struct sqb_store *st, uint64_t min,
+			       uint64_t *modseq_r)
+{
+	enum sqb_err err = SQB_OK;
+
+	if (min != 0)
+		err = sqb_txn_raise_modseq(st, min);
+	if (err == SQB_OK)
+		err = sqb_txn_modseq(st, modseq_r);
+	return err;
+}
+
+/* Why was there no row that sql_take_uid could update? */
+static enum sqb_err no_uid(struct sqb_store *st, const struct row *row)
+{
+	struct sqb_mailbox_status status;
+	enum sqb_err err;
+
+	err = sqb_mailbox_status(st, row->box, &status);
+	if (err == SQB_NOTFOUND)
+		return sqb_fail(st, err, "there is no mailbox with the id %lld",
+				(long long)row->box.n);
+	if (err != SQB_OK)
+		return err;
+	if (status.noselect)
+		return sqb_fail(st, SQB_NOSELECT,
+				"the mailbox holds no messages, only other "
+				"mailboxes");
+	if (status.uidnext == 0)
+		return sqb_fail(st, SQB_LIMIT,
+				"the last UID of this mailbox is used");
+	return sqb_fail(st, SQB_INVALID, "UID %u is below UIDNEXT %u",
+			row->args->uid, status.uidnext);
+}
+
+static const char sql_take_uid[] =
+	"UPDATE mailbox SET uidnext = max(uidnext, ?2) + 1,"
+	" messages = messages + 1, unseen = unseen + ?4, vsize = vsize + ?5,"
+	" highestmodseq = ?6"
+	" WHERE id = ?1 AND id > 0 AND noselect = 0 AND uidnext <= ?3"
+	" RETURNING uidnext - 1";
+
+static enum sqb_err take_uid(struct sqb_store *st, struct row *row)
+{
+	sqlite3_stmt *q = sqb_stmt(st, sql_take_uid);
+	uint32_t wanted = row->args->uid;
+	enum sqb_err err;
+	int64_t uid;
+
+	sqlite3_bind_int64(q, 1, row->box.n);
+	sqlite3_bind_int64(q, 2, wanted);
+	sqlite3_bind_int64(q, 3, wanted != 0 ? wanted : UINT32_MAX);
+	sqlite3_bind_int(q, 4, (row->args->flags & SQB_SEEN) == 0);
+	sqlite3_bind_int64(q, 5, (int64_t)row->vsize);
+	sqlite3_bind_int64(q, 6, (int64_t)row->modseq);
+	err = sqb_run_int64(st, q, &uid);
+	if (err == SQB_NOTFOUND)
+		return no_uid(st, row);
+	row->uid = (uint32_t)uid;
+	return err;
+}
+
+static const char sql_insert[] =
+	"INSERT INTO message (mailbox_id, uid, body_id, flags, keywords,"
+	" modseq, date, save_date, psize, vsize)"
+	" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+
+static enum sqb_err insert_message(struct sqb_store *st, const struct row *row)
+{
+	const struct sqb_message_new *args = row->args;
+	sqlite3_stmt *q = sqb_stmt(st, sql_insert);
+	unsigned int flags = args->flags;
+
+	if (args->keywords.more_count > 0)
+		flags |= SQB_FLAG_MORE;
+	if (has_pop3(args))
+		flags |= SQB_FLAG_POP3;
+	sqlite3_bind_int64(q, 1, row->box.n);
+	sqlite3_bind_int64(q, 2, row->uid);
+	sqlite3_bind_int64(q, 3, row->body.n);
+	sqlite3_bind_int64(q, 4, flags);
+	sqlite3_bind_int64(q, 5, (int64_t)args->keywords.mask);
+	sqlite3_bind_int64(q, 6, (int64_t)row->modseq);
+	sqlite3_bind_int64(q, 7, args->date);
+	sqlite3_bind_int64(q, 8, args->save_date);
+	sqlite3_bind_int64(q, 9, (int64_t)row->psize);
+	sqlite3_bind_int64(q, 10, (int64_t)row->vsize);
+	return sqb_run(st, q);
+}
+
+static const char sql_insert_pop3[] =
+	"INSERT INTO pop3 (mailbox_id, uid, uidl, place)"
+	" VALUES (?1, ?2, ?3, ?4)";
+
+static enum sqb_err insert_pop3(struct sqb_store *st, const struct row *row)
+{
+	sqlite3_stmt *q;
+
+	if (!has_pop3(row->args))
+		return SQB_OK;
+	q = sqb_stmt(st, sql_insert_pop3);
+	sqlite3_bind_int64(q, 1, row->box.n);
+	sqlite3_bind_int64(q, 2, row->uid);
+	sqlite3_bind_text(q, 3, row->args->pop3_uidl, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(q, 4, row->args->pop3_order);
+	return sqb_run(st, q);
+}
+
+/* The UID is taken: write the row and all that hangs on it. */
+static enum sqb_err insert_row(struct sqb_store *st, const struct row *row)
+{
+	enum sqb_err err = insert_message(st, row);
+
+	if (err == SQB_OK)
+		err = sqb_more_insert(st, row->box.n, row->uid,
+				      &row->args->keywords);
+	if (err == SQB_OK)
+		err = insert_pop3(st, row);
+	return err;
+}
+
+/* The arguments with what the store chooses put in. */
+static struct sqb_message_new complete(const struct sqb_message_new *args,
+				       int64_t date)
+{
+	struct sqb_message_new full;
+
+	memset(&full, 0, sizeof(full));
+	if (args != NULL)
+		full = *args;
+	if (full.save_date == 0)
+		full.save_date = time(NULL);
+	if (full.date == 0)
+		full.date = date != 0 ? date : full.save_date;
+	return full;
+}
+
+enum sqb_err sqb_message_append(struct sqb_store *st, struct sqb_mailbox_id box,
+				struct sqb_body_writer *w,
+				const struct sqb_message_new *args,
+				uint32_t *uid_r)
+{
+	struct sqb_message_new full = complete(args, 0);
+	struct row row = { .box = box, .args = &full };
+	enum sqb_err err;
+	bool fresh;
+
+	row.vsize = sqb_body_writer_vsize(w);
+	row.psize = sqb_body_writer_psize(w);
+	if ((err = sqb_need_txn(st)) != SQB_OK ||
+	    (err = check_args(st, &full)) != SQB_OK ||
+	    (err = get_modseq(st, full.min_modseq, &row.modseq)) != SQB_OK ||
+	    (err = take_uid(st, &row)) != SQB_OK)
+		return err;
+	err = sqb_body_store(st, w, full.date, &row.body, &fresh);
+	if (err == SQB_OK && !fresh)
+		err = sqb_body_link(st, row.body);
+	if (err == SQB_OK)
+		err = insert_row(st, &row);
+	if (err == SQB_OK)
+		*uid_r = row.uid;
+	return err;
+}
+
+enum sqb_err sqb_message_copy(struct sqb_store *st,
+			      const struct sqb_message *src,
+			      struct sqb_mailbox_id dst,
+			      const struct sqb_message_new *args,
+			      uint32_t *uid_r)
+{
+	struct sqb_message_new full = complete(args, src->date);
+	struct row row = {
+		.box = dst,
+		.args = &full,
+		.body = src->body,
+		.vsize = src->vsize,
+		.psize = src->psize,
+	};
+	enum sqb_err err;
+
+	if ((err = sqb_need_txn(st)) != SQB_OK ||
+	    (err = sqb_reserve_need(st)) != SQB_OK ||
+	    (err = check_args(st, &full)) != SQB_OK ||
+	    (err = get_modseq(st, full.min_modseq, &row.modseq)) != SQB_OK)
+		return err;
+	err = sqb_body_link(st, row.body);
+	if (err == SQB_NOTFOUND)
+		return sqb_fail(st, err,
+				"the message to be copied has been expunged");
+	if (err != SQB_OK)
+		return err;
+	err = take_uid(st, &row);
+	if (err != SQB_OK) {
+		(void)sqb_body_unlink(st, row.body);
+		return err;
+	}
+	err = insert_row(st, &row);
+	if (err == SQB_OK)
+		*uid_r = row.uid;
+	return err;
+}
+
+/* A message that moves, with what it takes along. */
+struct moving {
+	struct sqb_message msg;
+	unsigned int row_flags;
+	struct sqb_more more; /* own */
+	char *uidl;           /* own, may be NULL */
+	uint32_t pop3_order;
+};
+
+static const char sql_source[] = "SELECT " SQB_MESSAGE_COLUMNS " FROM message"
+				 " WHERE mailbox_id = ?1 AND uid = ?2";
+
+static enum sqb_err read_moving(struct sqb_store *st, struct sqb_mailbox_id box,
+				uint32_t uid, struct moving *m)
+{
+	sqlite3_stmt *q = sqb_stmt(st, sql_source);
+	enum sqb_err err;
+
+	sqlite3_bind_int64(q, 1, box.n);
+	sqlite3_bind_int64(q, 2, uid);
+	if (!sqb_step(st, q, &err))
+		return err != SQB_OK ? err : SQB_NOTFOUND;
+	err = sqb_message_fill(st, q, box.n, &m->more, &m->msg, &m->row_flags);
+	sqlite3_reset(q);
+	if (err == SQB_OK && (m->row_flags & SQB_FLAG_POP3) != 0)
+		err = sqb_message_pop3(st, box, uid, &m->uidl, &m->pop3_order);
+	return err;
+}
+
+static enum sqb_err move_row(struct sqb_store *st, struct sqb_mailbox_id src,
+			     const struct moving *m, struct row *row)
+{
+	uint64_t removed;
+	enum sqb_err err;
+
+	if ((err = check_args(st, row->args)) != SQB_OK ||
+	    (err = get_modseq(st, row->args->min_modseq, &row->modseq)) !=
+		    SQB_OK ||
+	    (err = take_uid(st, row)) != SQB_OK ||
+	    (err = insert_row(st, row)) != SQB_OK)
+		return err;
+	/* The body has as many messages as before. */
+	return sqb_rows_remove(st, src, m->msg.uid, m->msg.uid,
+			       SQB_REMOVE_JOURNAL, &removed);
+}
+
+enum sqb_err sqb_message_move(struct sqb_store *st, struct sqb_mailbox_id src,
+			      uint32_t src_uid, struct sqb_mailbox_id dst,
+			      const struct sqb_message_new *args,
+			      uint32_t *uid_r)
+{
+	struct sqb_message_new full;
+	struct moving m;
+	struct row row;
+	enum sqb_err err;
+
+	memset(&m, 0, sizeof(m));
+	err = sqb_need_txn(st);
+	if (err == SQB_OK)
+		err = read_moving(st, src, src_uid, &m);
+	if (err == SQB_OK) {
+		full = complete(args, m.msg.date);
+		if (args == NULL) {
+			full.flags = m.msg.flags;
+			full.keywords = m.msg.keywords;
+		}
+		if (!has_pop3(&full)) {
+			full.pop3_uidl = m.uidl;
+			full.pop3_order = m.pop3_order;
+		}
+		row = (struct row){
+			.box = dst,
+			.args = &full,
+			.body = m.msg.body,
+			.vsize = m.msg.vsize,
+			.psize = m.msg.psize,
+		};
+		err = move_row(st, src, &m, &row);
+	}
+	if (err == SQB_OK)
+		*uid_r = row.uid;
+	free(m.more.numbers);
+	free(m.uidl);
+	return err;
+}

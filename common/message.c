@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/* Copyright (c) 2026 the sqbox authors */
+/*
+ * Reading message rows.  Bodies are not touched.
+ */
+#include "common/message-private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum sqb_err sqb_message_fill(struct sqb_store *st, sqlite3_stmt *q,
+			      int64_t box, struct sqb_more *more,
+			      struct sqb_message *msg_r,
+			      unsigned int *row_flags_r)
+{
+	unsigned int flags = (unsigned int)sqlite3_column_int64(q, 1);
+	struct sqb_message msg = {
+		.uid = (uint32_t)sqlite3_column_int64(q, 0),
+		.flags = flags & SQB_FLAGS_ALL,
+		.keywords.mask = (uint64_t)sqlite3_column_int64(q, 2),
+		.modseq = (uint64_t)sqlite3_column_int64(q, 3),
+		.date = sqlite3_column_int64(q, 4),
+		.save_date = sqlite3_column_int64(q, 5),
+		.vsize = (uint64_t)sqlite3_column_int64(q, 6),
+		.psize = (uint64_t)sqlite3_column_int64(q, 7),
+		.body.n = sqlite3_column_int64(q, 8),
+	};
+	enum sqb_err err;
+
+	if ((flags & SQB_FLAG_MORE) != 0) {
+		err = sqb_more_read(st, box, msg.uid, more);
+		if (err != SQB_OK)
+			return err;
+		msg.keywords.more_count = (uint32_t)more->count;
+		msg.keywords.more = more->count > 0 ? more->numbers : NULL;
+	}
+	*msg_r = msg;
+	if (row_flags_r != NULL)
+		*row_flags_r = flags;
+	return SQB_OK;
+}
+
+static const char sql_get[] = "SELECT " SQB_MESSAGE_COLUMNS " FROM message"
+			      " WHERE mailbox_id = ?1 AND uid = ?2";
+
+enum sqb_err sqb_message_get(struct sqb_store *st, struct sqb_mailbox_id box,
+			     uint32_t uid, struct sqb_message *msg_r)
+{
+	sqlite3_stmt *q = sqb_stmt(st, sql_get);
+	enum sqb_err err;
+
+	sqlite3_bind_int64(q, 1, box.n);
+	sqlite3_bind_int64(q, 2, uid);
+	if (!sqb_step(st, q, &err))
+		return err != SQB_OK ? err : SQB_NOTFOUND;
+	err = sqb_message_fill(st, q, box.n, sqb_more_buffer(st), msg_r, NULL);
+	sqlite3_reset(q);
+	return err;
+}
+
+struct sqb_message_iter {
+	struct sqb_store *st;
+	struct sqb_mailbox_id box;
+	sqlite3_stmt *q;      /* own */
+	struct sqb_more more; /* own */
+	enum sqb_err err;
+	bool done;
+};
+
+struct sqb_message_iter *sqb_message_iter_new(struct sqb_store *st,
+					      const char *sql,
+					      struct sqb_mailbox_id box,
+					      uint64_t a, uint64_t b)
+{
+	struct sqb_message_iter *it = sqb_xcalloc(1, sizeof(*it));
+
+	it->st = st;
+	it->box = box;
+	it->q = sqb_stmt_new(st, sql);
+	it->done = it->q == NULL;
+	it->err = it->done ? st->err : SQB_OK;
+	sqlite3_bind_int64(it->q, 1, box.n);
+	sqlite3_bind_int64(it->q, 2, (int64_t)a);
+	if (sqlite3_bind_parameter_count(it->q) > 2)
+		sqlite3_bind_int64(it->q, 3, (int64_t)b);
+	return it;
+}
+
+static const char sql_walk[] = "SELECT " SQB_MESSAGE_COLUMNS " FROM message"
+			       " WHERE mailbox_id = ?1"
+			       " AND uid BETWEEN ?2 AND ?3 ORDER BY uid";
+
+struct sqb_message_iter *sqb_message_iter_begin(struct sqb_store *st,
+						struct sqb_mailbox_id box,
+						uint32_t uid_lo,
+						uint32_t uid_hi)
+{
+	return sqb_message_iter_new(st, sql_walk, box, uid_lo, uid_hi);
+}
+
+bool sqb_message_iter_next(struct sqb_message_iter *it,
+			   struct sqb_message *msg_r)
+{
+	if (!it->done)
+		it->done = !sqb_step(it->st, it->q, &it->err);
+	if (it->done)
+		return false;
+	it->err = sqb_message_fill(it->st, it->q, it->box.n, &it->more, msg_r,
+				   NULL);
+	it->done = it->err != SQB_OK;
+	return !it->done;
+}
+
+enum sqb_err sqb_message_iter_end(struct sqb_message_iter **it_p)
+{
+	struct sqb_message_iter *it = *it_p;
+	enum sqb_err err;
+
+	if (it == NULL)
+		return SQB_OK;
+	*it_p = NULL;
+	err = it->err;
+	sqlite3_finalize(it->q);
+	free(it->more.numbers);
+	free(it);
+	return err;
+}
+
+static const char sql_pop3[] =
+	"SELECT p.uidl, p.place FROM message m"
+	" LEFT JOIN pop3 p ON p.mailbox_id = m.mailbox_id AND p.uid = m.uid"
+	" WHERE m.mailbox_id = ?1 AND m.uid = ?2";
+
+enum sqb_err sqb_message_pop3(struct sqb_store *st, struct sqb_mailbox_id box,
+			      uint32_t uid, char **uidl_r, uint32_t *order_r)
+{
+	sqlite3_stmt *q = sqb_stmt(st, sql_pop3);
+	const char *uidl;
+	enum sqb_err err;
+
+	sqlite3_bind_int64(q, 1, box.n);
+	sqlite3_bind_int64(q, 2, uid);
+	if (!sqb_step(st, q, &err))
+		return err != SQB_OK ? err : SQB_NOTFOUND;
+	uidl = (const char *)sqlite3_column_text(q, 0);
+	*uidl_r = uidl != NULL ? sqb_xstrdup(uidl) : NULL;
+	*order_r = (uint32_t)sqlite3_column_int64(q, 1);
+	sqlite3_reset(q);
+	return SQB_OK;
+}
