@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/* Copyright (c) 2026 the sqbox authors */
+/*
+ * Reading the journal.
+ */
+#include "common/changes.h"
+
+#include "common/message-private.h"
+
+#include <stdlib.h>
+
+/* Without the hint SQLite would rather read all rows than sort a few. */
+static const char sql_changed[] =
+	"SELECT " SQB_MESSAGE_COLUMNS " FROM message INDEXED BY message_modseq"
+	" WHERE mailbox_id = ?1 AND modseq > ?2 ORDER BY uid";
+
+struct sqb_message_iter *sqb_changed_iter_begin(struct sqb_store *st,
+						struct sqb_mailbox_id box,
+						uint64_t since)
+{
+	if (since == 0)
+		return sqb_message_iter_begin(st, box, 1, UINT32_MAX);
+	if (since > INT64_MAX)
+		since = INT64_MAX;
+	return sqb_message_iter_new(st, sql_changed, box, since, 0);
+}
+
+struct sqb_vanished_iter {
+	struct sqb_store *st;
+	struct sqb_mailbox_id box;
+	uint64_t since;
+	sqlite3_stmt *q; /* own */
+	enum sqb_err err;
+	bool begun, done;
+};
+
+/* The floor and the ranges from one snapshot; one row without ranges at least.
+ */
+static const char sql_vanished[] =
+	"SELECT m.vanished_floor, e.uid_lo, e.uid_hi FROM mailbox m"
+	" LEFT JOIN expunged e ON e.mailbox_id = m.id AND e.modseq > ?2"
+	" WHERE m.id = ?1 AND m.id > 0 ORDER BY e.modseq, e.uid_lo";
+
+struct sqb_vanished_iter *sqb_vanished_iter_begin(struct sqb_store *st,
+						  struct sqb_mailbox_id box,
+						  uint64_t since)
+{
+	struct sqb_vanished_iter *it = sqb_xcalloc(1, sizeof(*it));
+
+	it->st = st;
+	it->box = box;
+	it->since = since > INT64_MAX ? INT64_MAX : since;
+	it->q = sqb_stmt_new(st, sql_vanished);
+	it->done = it->q == NULL;
+	it->err = it->done ? st->err : SQB_OK;
+	sqlite3_bind_int64(it->q, 1, box.n);
+	sqlite3_bind_int64(it->q, 2, (int64_t)it->since);
+	return it;
+}
+
+/* At the first row: is the question answerable? */
+static enum sqb_err check_floor(struct sqb_vanished_iter *it)
+{
+	uint64_t floor = (uint64_t)sqlite3_column_int64(it->q, 0);
+
+	it->begun = true;
+	if (it->since >= floor)
+		return SQB_OK;
+	return sqb_fail(it->st, SQB_INVALID,
+			"the journal of mailbox %lld begins at modseq %llu, "
+			"after %llu",
+			(long long)it->box.n, (unsigned long long)floor,
+			(unsigned long long)it->since);
+}
+
+bool sqb_vanished_iter_next(struct sqb_vanished_iter *it, uint32_t *uid_lo_r,
+			    uint32_t *uid_hi_r)
+{
+	if (it->done)
+		return false;
+	it->done = !sqb_step(it->st, it->q, &it->err);
+	if (!it->done && !it->begun) {
+		it->err = check_floor(it);
+		it->done = it->err != SQB_OK ||
+			   sqlite3_column_type(it->q, 1) == SQLITE_NULL;
+	} else if (it->done && !it->begun && it->err == SQB_OK) {
+		it->err = sqb_fail(it->st, SQB_NOTFOUND,
+				   "there is no mailbox with the id %lld",
+				   (long long)it->box.n);
+	}
+	if (it->done)
+		return false;
+	*uid_lo_r = (uint32_t)sqlite3_column_int64(it->q, 1);
+	*uid_hi_r = (uint32_t)sqlite3_column_int64(it->q, 2);
+	return true;
+}
+
+enum sqb_err sqb_vanished_iter_end(struct sqb_vanished_iter **it_p)
+{
+	struct sqb_vanished_iter *it = *it_p;
+	enum sqb_err err;
+
+	if (it == NULL)
+		return SQB_OK;
+	*it_p = NULL;
+	err = it->err;
+	sqlite3_finalize(it->q);
+	free(it);
+	return err;
+}
