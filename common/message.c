@@ -58,6 +58,27 @@ enum sqb_err sqb_message_get(struct sqb_store *st, struct sqb_mailbox_id box,
 	return err;
 }
 
+static const char sql_count[] = "SELECT count(*) FROM message"
+				" WHERE mailbox_id = ?1"
+				" AND uid BETWEEN ?2 AND ?3";
+
+enum sqb_err sqb_message_count(struct sqb_store *st, struct sqb_mailbox_id box,
+			       uint32_t uid_lo, uint32_t uid_hi,
+			       uint32_t *count_r)
+{
+	sqlite3_stmt *q = sqb_stmt(st, sql_count);
+	enum sqb_err err;
+
+	sqlite3_bind_int64(q, 1, box.n);
+	sqlite3_bind_int64(q, 2, uid_lo);
+	sqlite3_bind_int64(q, 3, uid_hi);
+	if (!sqb_step(st, q, &err))
+		return err;
+	*count_r = (uint32_t)sqlite3_column_int64(q, 0);
+	sqlite3_reset(q);
+	return SQB_OK;
+}
+
 struct sqb_message_iter {
 	struct sqb_store *st;
 	struct sqb_mailbox_id box;

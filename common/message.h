@@ -42,6 +42,11 @@ struct sqb_message {
 enum sqb_err sqb_message_get(struct sqb_store *st, struct sqb_mailbox_id box,
 			     uint32_t uid, struct sqb_message *msg_r);
 
+/* How many messages have a UID of uid_lo..uid_hi (inclusive). */
+enum sqb_err sqb_message_count(struct sqb_store *st, struct sqb_mailbox_id box,
+			       uint32_t uid_lo, uint32_t uid_hi,
+			       uint32_t *count_r);
+
 /* Walk messages uid_lo..uid_hi (inclusive) in UID order, as in mailbox.h. */
 struct sqb_message_iter *sqb_message_iter_begin(struct sqb_store *st,
 						struct sqb_mailbox_id box,

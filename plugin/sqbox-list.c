@@ -1,0 +1,516 @@
+/* SPDX-License-Identifier: MIT */
+/* Copyright (c) 2026 the sqbox authors */
+/*
+ * The mailbox list: Dovecot's view of the store's folder tree.  A name of the
+ * list is a path of the store (UTF-8, '/' between levels).
+ */
+
+#include "lib.h"
+#include "array.h"
+#include "hostpid.h"
+#include "imap-match.h"
+#include "mailbox-tree.h"
+#include "mailbox-list-subscriptions.h"
+#include "unlink-directory.h"
+#include "sqbox-compat.h"
+#include "sqbox-error.h"
+#include "sqbox-settings.h"
+#include "sqbox-storage.h"
+#include "common/subscription.h"
+#include "common/txn.h"
+
+#define SQBOX_LIST_SEP '/'
+#define SQBOX_GLOBAL_TEMP_PREFIX ".temp."
+
+struct sqbox_list_iterate_context {
+	struct mailbox_list_iterate_context ctx;
+	struct mailbox_tree_context *tree;
+	struct mailbox_tree_iterate_context *iter;
+	struct mailbox_info info;
+};
+
+static struct mailbox_list *sqbox_list_alloc(void)
+{
+	struct sqbox_mailbox_list *list;
+	pool_t pool;
+
+	pool = pool_alloconly_create("sqbox list", 2048);
+	list = p_new(pool, struct sqbox_mailbox_list, 1);
+	list->list = sqbox_mailbox_list;
+	list->list.pool = pool;
+	list->temp_prefix = p_strconcat(pool, SQBOX_GLOBAL_TEMP_PREFIX,
+					my_hostname, ".", my_pid, ".", NULL);
+	return &list->list;
+}
+
+static int sqbox_list_init(struct mailbox_list *_list, const char **error_r)
+{
+	struct sqbox_mailbox_list *list = SQBOX_LIST(_list);
+	struct sqbox_account_settings set;
+	const char *root;
+	bool create;
+
+	if (sqbox_settings_get(_list->ns->user, &set, error_r) < 0)
+		return -1;
+	if (!sqbox_list_get_root_path(_list, MAILBOX_LIST_PATH_TYPE_DIR,
+				      &root)) {
+		*error_r = "mail_location: no directory given "
+			"(write sqbox:~/mail)";
+		return -1;
+	}
+	/* Another user's account is not ours to make. */
+	create = _list->ns->type != MAIL_NAMESPACE_TYPE_SHARED;
+	return sqbox_account_init(root, create, &set, &list->account, error_r);
+}
+
+static void sqbox_list_deinit(struct mailbox_list *_list)
+{
+	struct sqbox_mailbox_list *list = SQBOX_LIST(_list);
+
+	sqbox_account_unref(&list->account);
+	pool_unref(&list->list.pool);
+}
+
+static char sqbox_list_get_hierarchy_sep(struct mailbox_list *list ATTR_UNUSED)
+{
+	return SQBOX_LIST_SEP;
+}
+
+const char *sqbox_mailbox_dir(const char *root, struct sqb_mailbox_id id)
+{
+	return t_strdup_printf("%s/index/%lld", root, (long long)id.n);
+}
+
+static int
+sqbox_list_get_path(struct mailbox_list *_list, const char *name,
+		    enum mailbox_list_path_type type, const char **path_r)
+{
+	struct sqb_store *st = SQBOX_LIST(_list)->account->st;
+	struct sqb_mailbox_id id;
+	const char *root;
+	enum sqb_err err;
+
+	if (!sqbox_list_get_root_path(_list, type, &root))
+		return 0;
+	if (name == NULL) {
+		*path_r = root;
+		return 1;
+	}
+	err = sqb_mailbox_find(st, name, &id);
+	if (err != SQB_OK) {
+		sqbox_list_set_error(_list, st, name, err);
+		return -1;
+	}
+	*path_r = sqbox_mailbox_dir(root, id);
+	return 1;
+}
+
+static const char *
+sqbox_list_get_temp_prefix(struct mailbox_list *_list, bool global)
+{
+	return global ? SQBOX_GLOBAL_TEMP_PREFIX :
+		SQBOX_LIST(_list)->temp_prefix;
+}
+
+/* Iteration */
+
+static void
+sqbox_list_add(struct sqbox_list_iterate_context *ctx, const char *vname,
+	       const struct sqb_mailbox_status *status)
+{
+	struct mailbox_list_iter_update_context update_ctx;
+
+	i_zero(&update_ctx);
+	update_ctx.iter_ctx = &ctx->ctx;
+	update_ctx.tree_ctx = ctx->tree;
+	update_ctx.glob = ctx->ctx.glob;
+	update_ctx.match_parents = TRUE;
+	update_ctx.leaf_flags = status->noselect ? MAILBOX_NOSELECT : 0;
+	update_ctx.leaf_flags |= status->has_children ?
+		MAILBOX_CHILDREN : MAILBOX_NOCHILDREN;
+	mailbox_list_iter_update(&update_ctx, vname);
+}
+
+static enum sqb_err
+sqbox_list_add_all(struct sqbox_list_iterate_context *ctx, struct sqb_store *st)
+{
+	struct sqb_mailbox_iter *iter;
+	struct sqb_mailbox_info info;
+
+	iter = sqb_mailbox_iter_begin(st);
+	while (sqb_mailbox_iter_next(iter, &info)) T_BEGIN {
+		sqbox_list_add(ctx, mailbox_list_get_vname(ctx->ctx.list,
+							   info.name),
+			       &info.status);
+	} T_END;
+	return sqb_mailbox_iter_end(&iter);
+}
+
+static enum sqb_err
+sqbox_list_add_one(struct sqbox_list_iterate_context *ctx,
+		   struct sqb_store *st, const char *vname)
+{
+	struct sqb_mailbox_status status;
+	struct sqb_mailbox_id id;
+	enum sqb_err err;
+
+	err = sqb_mailbox_find(st, mailbox_list_get_storage_name(
+		ctx->ctx.list, vname), &id);
+	if (err == SQB_OK)
+		err = sqb_mailbox_status(st, id, &status);
+	if (err == SQB_NOTFOUND || err == SQB_INVALID)
+		return SQB_OK;
+	if (err == SQB_OK)
+		sqbox_list_add(ctx, vname, &status);
+	return err;
+}
+
+static int
+sqbox_list_fill_tree(struct sqbox_list_iterate_context *ctx,
+		     const char *const *patterns)
+{
+	struct sqb_store *st = SQBOX_LIST(ctx->ctx.list)->account->st;
+	enum sqb_err err;
+
+	/* Dovecot asks for single names often: once for each subscription. */
+	if (patterns[0] != NULL && patterns[1] == NULL &&
+	    strpbrk(patterns[0], "*%") == NULL)
+		err = sqbox_list_add_one(ctx, st, patterns[0]);
+	else
+		err = sqbox_list_add_all(ctx, st);
+	if (err != SQB_OK) {
+		sqbox_list_set_error(ctx->ctx.list, st, "", err);
+		return -1;
+	}
+	return 0;
+}
+
+static struct mailbox_list_iterate_context *
+sqbox_list_iter_init(struct mailbox_list *list, const char *const *patterns,
+		     enum mailbox_list_iter_flags flags)
+{
+	struct sqbox_list_iterate_context *ctx;
+	char ns_sep = mail_namespace_get_sep(list->ns);
+	pool_t pool;
+
+	if ((flags & MAILBOX_LIST_ITER_SELECT_SUBSCRIBED) != 0) {
+		return mailbox_list_subscriptions_iter_init(list, patterns,
+							    flags);
+	}
+
+	pool = pool_alloconly_create("sqbox list iter", 2048);
+	ctx = p_new(pool, struct sqbox_list_iterate_context, 1);
+	ctx->ctx.pool = pool;
+	ctx->ctx.list = list;
+	ctx->ctx.flags = flags;
+	ctx->ctx.glob = imap_match_init_multiple(pool, patterns, TRUE, ns_sep);
+	array_create(&ctx->ctx.module_contexts, pool, sizeof(void *), 5);
+	ctx->info.ns = list->ns;
+
+	ctx->tree = mailbox_tree_init(ns_sep);
+	mailbox_tree_set_parents_nonexistent(ctx->tree);
+	if (sqbox_list_fill_tree(ctx, patterns) < 0)
+		ctx->ctx.failed = TRUE;
+	ctx->iter = mailbox_tree_iterate_init(ctx->tree, NULL, MAILBOX_MATCHED);
+	return &ctx->ctx;
+}
+
+static const struct mailbox_info *
+sqbox_list_iter_next(struct mailbox_list_iterate_context *_ctx)
+{
+	struct sqbox_list_iterate_context *ctx =
+		container_of(_ctx, struct sqbox_list_iterate_context, ctx);
+	struct mail_namespace *ns = _ctx->list->ns;
+	struct mailbox_node *node;
+	const char *vname;
+
+	if ((_ctx->flags & MAILBOX_LIST_ITER_SELECT_SUBSCRIBED) != 0)
+		return mailbox_list_subscriptions_iter_next(_ctx);
+	if (_ctx->failed)
+		return NULL;
+
+	do {
+		node = mailbox_tree_iterate_next(ctx->iter, &vname);
+		if (node == NULL)
+			return mailbox_list_iter_default_next(_ctx);
+		/* The prefix itself is listed by the caller. */
+	} while (ns->prefix_len > 0 &&
+		 strlen(vname) == ns->prefix_len - 1 &&
+		 strncmp(vname, ns->prefix, ns->prefix_len - 1) == 0 &&
+		 strcasecmp(vname, "INBOX") != 0);
+
+	ctx->info.vname = vname;
+	ctx->info.flags = node->flags & ENUM_NEGATE(MAILBOX_MATCHED);
+	if ((_ctx->flags & (MAILBOX_LIST_ITER_RETURN_SUBSCRIBED |
+			    MAILBOX_LIST_ITER_SELECT_SUBSCRIBED)) != 0) {
+		mailbox_list_set_subscription_flags(_ctx->list, vname,
+						    &ctx->info.flags);
+	}
+	return &ctx->info;
+}
+
+static int sqbox_list_iter_deinit(struct mailbox_list_iterate_context *_ctx)
+{
+	struct sqbox_list_iterate_context *ctx =
+		container_of(_ctx, struct sqbox_list_iterate_context, ctx);
+	int ret = _ctx->failed ? -1 : 0;
+
+	if ((_ctx->flags & MAILBOX_LIST_ITER_SELECT_SUBSCRIBED) != 0)
+		return mailbox_list_subscriptions_iter_deinit(_ctx);
+
+	mailbox_tree_iterate_deinit(&ctx->iter);
+	mailbox_tree_deinit(&ctx->tree);
+	pool_unref(&_ctx->pool);
+	return ret;
+}
+
+/* Subscriptions */
+
+/* Does a subscription of src's account belong into the listing of dest? */
+static bool
+sqbox_list_subscription_is_for(struct mailbox_list *src_list,
+			       struct mailbox_list *dest_list,
+			       const char *vname)
+{
+	struct mail_namespace *ns =
+		mail_namespace_find_unsubscribable(src_list->ns->user->namespaces,
+						   vname);
+
+	/* A namespace with subscriptions=no keeps them in a parent of its. */
+	if (ns != NULL && ns->prefix_len > 0)
+		return ns == dest_list->ns;
+	return dest_list == src_list;
+}
+
+static int
+sqbox_list_subscriptions_refresh(struct mailbox_list *src_list,
+				 struct mailbox_list *dest_list)
+{
+	struct sqb_store *st = SQBOX_LIST(src_list)->account->st;
+	struct sqb_subscription_iter *iter;
+	struct mailbox_node *node;
+	const char *name, *vname;
+	enum sqb_err err;
+	bool created;
+
+	if (dest_list->subscriptions == NULL) {
+		dest_list->subscriptions = mailbox_tree_init(
+			mail_namespace_get_sep(src_list->ns));
+	}
+	mailbox_tree_clear(dest_list->subscriptions);
+
+	iter = sqb_subscription_iter_begin(st);
+	while (sqb_subscription_iter_next(iter, &name)) T_BEGIN {
+		vname = mailbox_list_get_vname(src_list, name);
+		if (sqbox_list_subscription_is_for(src_list, dest_list,
+						   vname)) {
+			node = mailbox_tree_get(dest_list->subscriptions,
+						vname, &created);
+			node->flags = MAILBOX_SUBSCRIBED;
+		}
+	} T_END;
+	err = sqb_subscription_iter_end(&iter);
+	if (err != SQB_OK) {
+		sqbox_list_set_error(dest_list, st, "", err);
+		return -1;
+	}
+	return 0;
+}
+
+/* Changes */
+
+/* End a transaction that has come to err so far: commit or roll back. */
+static enum sqb_err
+sqbox_list_txn_end(struct sqbox_account *account, enum sqb_err err)
+{
+	if (err != SQB_OK) {
+		sqb_txn_rollback(account->st);
+		return err;
+	}
+	err = sqb_txn_commit(account->st);
+	if (err != SQB_OK)
+		return err;
+	return sqbox_account_finish(account, TRUE);
+}
+
+static int
+sqbox_list_set_subscribed(struct mailbox_list *_list, const char *name,
+			  bool set)
+{
+	struct sqbox_account *account = SQBOX_LIST(_list)->account;
+	enum sqb_err err;
+	bool changed = FALSE;
+
+	err = sqb_txn_begin(account->st);
+	if (err == SQB_OK) {
+		err = sqb_subscribe(account->st, name, set, &changed);
+		err = sqbox_list_txn_end(account, err);
+	}
+	if (err != SQB_OK) {
+		sqbox_list_set_error(_list, account->st, name, err);
+		return -1;
+	}
+	return changed ? 1 : 0;
+}
+
+static enum sqb_err
+sqbox_list_delete_row(struct sqbox_account *account, const char *name,
+		      bool noselect_only, struct sqb_mailbox_id *id_r,
+		      bool *has_children_r)
+{
+	struct sqb_mailbox_status status;
+	enum sqb_err err;
+
+	*has_children_r = FALSE;
+	err = sqb_txn_begin(account->st);
+	if (err != SQB_OK)
+		return err;
+	err = sqb_mailbox_find(account->st, name, id_r);
+	if (err == SQB_OK)
+		err = sqb_mailbox_status(account->st, *id_r, &status);
+	if (err == SQB_OK && noselect_only) {
+		*has_children_r = status.has_children;
+		if (!status.noselect)
+			err = SQB_EXISTS;
+		else if (status.has_children)
+			err = SQB_INVALID;
+	}
+	if (err == SQB_OK)
+		err = sqb_mailbox_delete(account->st, *id_r);
+	return sqbox_list_txn_end(account, err);
+}
+
+/* Dovecot's files of a mailbox that is gone; leftovers do no harm. */
+static void
+sqbox_list_delete_files(struct mailbox_list *list, struct sqb_mailbox_id id)
+{
+	static const enum mailbox_list_path_type types[] = {
+		MAILBOX_LIST_PATH_TYPE_MAILBOX,
+		MAILBOX_LIST_PATH_TYPE_INDEX,
+		MAILBOX_LIST_PATH_TYPE_CONTROL,
+		MAILBOX_LIST_PATH_TYPE_INDEX_PRIVATE,
+		MAILBOX_LIST_PATH_TYPE_INDEX_CACHE,
+	};
+	const char *root, *path, *error;
+	unsigned int i;
+
+	for (i = 0; i < N_ELEMENTS(types); i++) {
+		if (!sqbox_list_get_root_path(list, types[i], &root))
+			continue;
+		path = sqbox_mailbox_dir(root, id);
+		if (unlink_directory(path, UNLINK_DIRECTORY_FLAG_RMDIR,
+				     &error) < 0) {
+			e_error(list->ns->user->event,
+				"unlink_directory(%s) failed: %s", path, error);
+		}
+	}
+}
+
+static int
+sqbox_list_delete_mailbox(struct mailbox_list *_list, const char *name)
+{
+	struct sqbox_account *account = SQBOX_LIST(_list)->account;
+	struct sqb_mailbox_id id;
+	enum sqb_err err;
+	bool has_children;
+
+	err = sqbox_list_delete_row(account, name, FALSE, &id, &has_children);
+	if (err != SQB_OK) {
+		sqbox_list_set_error(_list, account->st, name, err);
+		return -1;
+	}
+	sqbox_list_delete_files(_list, id);
+	return 0;
+}
+
+static int sqbox_list_delete_dir(struct mailbox_list *_list, const char *name)
+{
+	struct sqbox_account *account = SQBOX_LIST(_list)->account;
+	struct sqb_mailbox_id id;
+	enum sqb_err err;
+	bool has_children;
+
+	err = sqbox_list_delete_row(account, name, TRUE, &id, &has_children);
+	if (err == SQB_OK) {
+		sqbox_list_delete_files(_list, id);
+		return 0;
+	}
+	if (has_children) {
+		mailbox_list_set_error(_list, MAIL_ERROR_EXISTS,
+			"Mailbox has children, delete them first");
+	} else {
+		sqbox_list_set_error(_list, account->st, name, err);
+	}
+	return -1;
+}
+
+static int
+sqbox_list_delete_symlink(struct mailbox_list *_list,
+			  const char *name ATTR_UNUSED)
+{
+	/* Success would mean that all has been done. */
+	mailbox_list_set_error(_list, MAIL_ERROR_NOTPOSSIBLE,
+			       "Mailbox is not a symlink");
+	return -1;
+}
+
+static int
+sqbox_list_rename_mailbox(struct mailbox_list *oldlist, const char *oldname,
+			  struct mailbox_list *newlist, const char *newname)
+{
+	struct sqbox_account *account = SQBOX_LIST(oldlist)->account;
+	struct sqb_mailbox_id id;
+	enum sqb_err err;
+
+	if (strcmp(newlist->name, SQBOX_STORAGE_NAME) != 0 ||
+	    SQBOX_LIST(newlist)->account != account) {
+		mailbox_list_set_error(oldlist, MAIL_ERROR_NOTPOSSIBLE,
+			"Can't rename mailboxes across specified storages.");
+		return -1;
+	}
+	err = sqb_txn_begin(account->st);
+	if (err == SQB_OK) {
+		err = sqb_mailbox_find(account->st, oldname, &id);
+		if (err == SQB_OK)
+			err = sqb_mailbox_rename(account->st, id, newname);
+		err = sqbox_list_txn_end(account, err);
+	}
+	if (err == SQB_EXISTS) {
+		mailbox_list_set_error(oldlist, MAIL_ERROR_EXISTS,
+				       "Target mailbox already exists");
+		return -1;
+	}
+	if (err != SQB_OK) {
+		sqbox_list_set_error(oldlist, account->st, oldname, err);
+		return -1;
+	}
+	return 0;
+}
+
+struct mailbox_list sqbox_mailbox_list = {
+	.name = SQBOX_STORAGE_NAME,
+	.props = MAILBOX_LIST_PROP_NO_ROOT | MAILBOX_LIST_PROP_AUTOCREATE_DIRS |
+		/* it would hide what others do to the tree */
+		MAILBOX_LIST_PROP_NO_LIST_INDEX,
+	.mailbox_name_max_length = SQB_NAME_MAX,
+
+	.v = {
+		.alloc = sqbox_list_alloc,
+		.init = sqbox_list_init,
+		.deinit = sqbox_list_deinit,
+		.get_hierarchy_sep = sqbox_list_get_hierarchy_sep,
+		.get_vname = mailbox_list_default_get_vname,
+		.get_storage_name = mailbox_list_default_get_storage_name,
+		.get_path = sqbox_list_get_path,
+		.get_temp_prefix = sqbox_list_get_temp_prefix,
+		.iter_init = sqbox_list_iter_init,
+		.iter_next = sqbox_list_iter_next,
+		.iter_deinit = sqbox_list_iter_deinit,
+		.subscriptions_refresh = sqbox_list_subscriptions_refresh,
+		.set_subscribed = sqbox_list_set_subscribed,
+		.delete_mailbox = sqbox_list_delete_mailbox,
+		.delete_dir = sqbox_list_delete_dir,
+		.delete_symlink = sqbox_list_delete_symlink,
+		.rename_mailbox = sqbox_list_rename_mailbox,
+	},
+};

@@ -1,0 +1,653 @@
+/* SPDX-License-Identifier: MIT */
+/* Copyright (c) 2026 the sqbox authors */
+
+#include "lib.h"
+#include "array.h"
+#include "mail-index-modseq.h"
+#include "mailbox-recent-flags.h"
+#include "sqbox-error.h"
+#include "sqbox-import.h"
+#include "sqbox-sync.h"
+#include "common/txn.h"
+
+/*
+ * The store's modseq is at least this far ahead of the index's: more than the
+ * records that one sync can add to the log, so that it stays ahead.
+ */
+#define SQBOX_MODSEQ_GAP 1024
+
+static const struct {
+	enum mail_flags flag;
+	enum sqb_flags store_flag;
+} sqbox_flag_map[] = {
+	{ MAIL_SEEN, SQB_SEEN },
+	{ MAIL_ANSWERED, SQB_ANSWERED },
+	{ MAIL_FLAGGED, SQB_FLAGGED },
+	{ MAIL_DELETED, SQB_DELETED },
+	{ MAIL_DRAFT, SQB_DRAFT },
+};
+
+unsigned int sqbox_flags_to_store(enum mail_flags flags)
+{
+	unsigned int i, ret = 0;
+
+	for (i = 0; i < N_ELEMENTS(sqbox_flag_map); i++) {
+		if ((flags & sqbox_flag_map[i].flag) != 0)
+			ret |= sqbox_flag_map[i].store_flag;
+	}
+	return ret;
+}
+
+enum mail_flags sqbox_flags_from_store(unsigned int flags)
+{
+	enum mail_flags ret = 0;
+	unsigned int i;
+
+	for (i = 0; i < N_ELEMENTS(sqbox_flag_map); i++) {
+		if ((flags & sqbox_flag_map[i].store_flag) != 0)
+			ret |= sqbox_flag_map[i].flag;
+	}
+	return ret;
+}
+
+/* From the index log into the store */
+
+/* Changes of one range of UIDs, gathered from several records. */
+struct sqbox_pending {
+	uint32_t uid1, uid2; /* 0: nothing gathered */
+	enum mail_flags add, remove;
+	ARRAY_TYPE(uint32_t) add_keywords, remove_keywords; /* numbers */
+};
+
+static int sqbox_number_cmp(const uint32_t *n1, const uint32_t *n2)
+{
+	return *n1 < *n2 ? -1 : (*n1 > *n2 ? 1 : 0);
+}
+
+void
+sqbox_keywords_from_array(ARRAY_TYPE(uint32_t) *numbers,
+			  struct sqb_keywords *keywords_r)
+{
+	ARRAY_TYPE(uint32_t) more;
+	uint32_t number;
+
+	i_zero(keywords_r);
+	t_array_init(&more, 8);
+	array_foreach_elem(numbers, number) {
+		if (number < SQB_KEYWORD_BITS)
+			keywords_r->mask |= 1ULL << number;
+		else
+			array_push_back(&more, &number);
+	}
+	if (array_count(&more) > 0) {
+		array_sort(&more, sqbox_number_cmp);
+		keywords_r->more = array_get(&more, &keywords_r->more_count);
+	}
+}
+
+static enum sqb_err
+sqbox_pending_flush(struct sqbox_sync_context *ctx,
+		    struct sqbox_pending *pending)
+{
+	struct sqb_flag_change change;
+	enum sqb_err err;
+
+	if (pending->uid1 == 0)
+		return SQB_OK;
+
+	T_BEGIN {
+		i_zero(&change);
+		change.add = sqbox_flags_to_store(pending->add);
+		change.remove = sqbox_flags_to_store(pending->remove);
+		sqbox_keywords_from_array(&pending->add_keywords,
+					  &change.add_keywords);
+		sqbox_keywords_from_array(&pending->remove_keywords,
+					  &change.remove_keywords);
+		err = sqb_message_change_flags(ctx->st, ctx->mbox->id,
+					       pending->uid1, pending->uid2,
+					       &change, NULL);
+	} T_END;
+	pending->uid1 = pending->uid2 = 0;
+	pending->add = pending->remove = 0;
+	array_clear(&pending->add_keywords);
+	array_clear(&pending->remove_keywords);
+	return err;
+}
+
+static enum sqb_err
+sqbox_pending_add_keyword(struct sqbox_sync_context *ctx,
+			  struct sqbox_pending *pending,
+			  const struct mail_index_sync_rec *rec)
+{
+	const ARRAY_TYPE(keywords) *names =
+		mail_index_get_keywords(ctx->mbox->box.index);
+	bool add = rec->type == MAIL_INDEX_SYNC_TYPE_KEYWORD_ADD;
+	const char *name = array_idx_elem(names, rec->keyword_idx);
+	uint32_t number;
+	enum sqb_err err;
+
+	err = sqb_keyword_number(ctx->st, name, add, &number);
+	if (err == SQB_INVALID) {
+		/* Dovecot lets no such name in; do not block the mailbox. */
+		e_error(ctx->mbox->box.event, "sqbox: keyword not kept: %s",
+			sqb_store_errmsg(ctx->st));
+		return SQB_OK;
+	}
+	if (err == SQB_NOTFOUND && !add)
+		return SQB_OK;
+	if (err == SQB_OK) {
+		array_push_back(add ? &pending->add_keywords :
+				&pending->remove_keywords, &number);
+	}
+	return err;
+}
+
+static void
+sqbox_sync_expunge_seqs(struct sqbox_sync_context *ctx,
+			const struct mail_index_sync_rec *rec)
+{
+	uint32_t seq, seq1, seq2, uid;
+
+	if (!mail_index_lookup_seq_range(ctx->view, rec->uid1, rec->uid2,
+					 &seq1, &seq2))
+		return;
+	for (seq = seq1; seq <= seq2; seq++) {
+		if (mail_index_transaction_is_expunged(ctx->trans, seq))
+			continue;
+		mail_index_expunge(ctx->trans, seq);
+		mail_index_lookup_uid(ctx->view, seq, &uid);
+		array_push_back(&ctx->expunged_uids, &uid);
+	}
+}
+
+static enum sqb_err
+sqbox_sync_apply_rec(struct sqbox_sync_context *ctx,
+		     struct sqbox_pending *pending,
+		     const struct mail_index_sync_rec *rec)
+{
+	enum sqb_err err = SQB_OK;
+
+	if (rec->type == MAIL_INDEX_SYNC_TYPE_EXPUNGE ||
+	    rec->uid1 != pending->uid1 || rec->uid2 != pending->uid2)
+		err = sqbox_pending_flush(ctx, pending);
+	if (err != SQB_OK)
+		return err;
+
+	switch (rec->type) {
+	case MAIL_INDEX_SYNC_TYPE_EXPUNGE:
+		sqbox_sync_expunge_seqs(ctx, rec);
+		return sqb_message_expunge(ctx->st, ctx->mbox->id, rec->uid1,
+					   rec->uid2, NULL);
+	case MAIL_INDEX_SYNC_TYPE_FLAGS:
+		pending->add |= rec->add_flags;
+		pending->remove |= rec->remove_flags;
+		break;
+	case MAIL_INDEX_SYNC_TYPE_KEYWORD_ADD:
+	case MAIL_INDEX_SYNC_TYPE_KEYWORD_REMOVE:
+		err = sqbox_pending_add_keyword(ctx, pending, rec);
+		break;
+	}
+	pending->uid1 = rec->uid1;
+	pending->uid2 = rec->uid2;
+	return err;
+}
+
+static enum sqb_err sqbox_sync_apply_recs(struct sqbox_sync_context *ctx)
+{
+	const struct mail_index_sync_rec *rec;
+	struct sqbox_pending pending;
+	enum sqb_err err = SQB_OK;
+
+	i_zero(&pending);
+	i_array_init(&pending.add_keywords, 8);
+	i_array_init(&pending.remove_keywords, 8);
+	array_foreach(&ctx->recs, rec) {
+		err = sqbox_sync_apply_rec(ctx, &pending, rec);
+		if (err != SQB_OK)
+			break;
+	}
+	if (err == SQB_OK)
+		err = sqbox_pending_flush(ctx, &pending);
+	array_free(&pending.add_keywords);
+	array_free(&pending.remove_keywords);
+	return err;
+}
+
+/* From the store into the index */
+
+/*
+ * The index is ahead of the store: the store was restored from a copy, or lost
+ * its last commits with the power.  What the index has given out must not be
+ * given out again.
+ */
+static enum sqb_err
+sqbox_sync_raise_store(struct sqbox_sync_context *ctx, uint32_t index_next_uid)
+{
+	struct sqb_mailbox_update update;
+	enum sqb_err err;
+
+	i_zero(&update);
+	update.min_uidnext = index_next_uid;
+	update.min_modseq = ctx->modseq + SQBOX_MODSEQ_GAP;
+	err = sqb_mailbox_update(ctx->st, ctx->mbox->id, &update);
+	if (err == SQB_OK) {
+		err = sqb_mailbox_status(ctx->st, ctx->mbox->id,
+					 &ctx->status);
+	}
+	return err;
+}
+
+static int sqbox_sync_import(struct sqbox_sync_context *ctx)
+{
+	const struct mail_index_header *hdr =
+		mail_index_get_header(ctx->view);
+	struct sqbox_import *import = &ctx->import;
+	int ret = 0;
+
+	if (hdr->uid_validity != 0 &&
+	    hdr->uid_validity != ctx->status.uidvalidity)
+		import->must_reset = TRUE;
+	else if (hdr->uid_validity == 0 ||
+		 (ctx->flags & SQBOX_SYNC_FLAG_MERGE) != 0 ||
+		 ctx->modseq < ctx->status.vanished_floor ||
+		 ctx->modseq > ctx->status.highestmodseq)
+		ret = sqbox_import_all(import);
+	else if (ctx->modseq < ctx->status.highestmodseq)
+		ret = sqbox_import_changes(import, ctx->modseq);
+	return ret;
+}
+
+/*
+ * A save's own index transaction is committed before ours, so what others have
+ * added must be in the log even before that: under the lock that we hold, in
+ * a transaction of its own.  Returns 1, 0 if the index must be reset, or -1.
+ */
+static int sqbox_sync_import_for_save(struct sqbox_sync_context *ctx)
+{
+	struct mail_index_transaction *trans;
+	int ret;
+
+	if (mail_index_get_header(ctx->view)->uid_validity != 0 &&
+	    ctx->modseq == ctx->status.highestmodseq &&
+	    (ctx->flags & SQBOX_SYNC_FLAG_MERGE) == 0)
+		return 1;
+
+	trans = mail_index_transaction_begin(ctx->view,
+					MAIL_INDEX_TRANSACTION_FLAG_EXTERNAL);
+	ctx->import.trans = trans;
+	ret = sqbox_sync_import(ctx);
+	ctx->import.trans = ctx->trans;
+	if (ret < 0 || ctx->import.must_reset) {
+		mail_index_transaction_rollback(&trans);
+		return ret;
+	}
+	ctx->import.trans = trans;
+	sqbox_index_update_header(&ctx->import, &ctx->status, ctx->modseq);
+	ctx->import.trans = ctx->trans;
+	if (mail_index_transaction_commit(&trans) < 0) {
+		mailbox_set_index_error(&ctx->mbox->box);
+		return -1;
+	}
+	return 1;
+}
+
+/* Begin */
+
+static bool sqbox_sync_drops_recent(struct sqbox_sync_context *ctx)
+{
+	const struct mail_index_header *hdr =
+		mail_index_get_header(ctx->view);
+
+	return (ctx->mbox->box.flags & MAILBOX_FLAG_DROP_RECENT) != 0 &&
+		hdr->first_recent_uid < hdr->next_uid;
+}
+
+/* Is there anything that the store does not know yet? */
+static bool sqbox_sync_has_news(struct sqbox_sync_context *ctx)
+{
+	const struct mail_index_header *hdr =
+		mail_index_get_header(ctx->view);
+
+	return (ctx->flags & SQBOX_SYNC_FLAG_SAVE) != 0 ||
+		array_count(&ctx->recs) > 0 ||
+		sqbox_sync_drops_recent(ctx) ||
+		ctx->modseq > ctx->status.highestmodseq ||
+		mail_index_modseq_get_highest(ctx->view) >=
+			ctx->status.highestmodseq ||
+		hdr->next_uid > sqbox_uidnext(&ctx->status);
+}
+
+/* Open a snapshot of the store, or a write transaction if that is needed. */
+static enum sqb_err sqbox_sync_begin_store(struct sqbox_sync_context *ctx)
+{
+	enum sqb_err err;
+
+	err = sqb_mailbox_status(ctx->st, ctx->mbox->id, &ctx->status);
+	if (err != SQB_OK)
+		return err;
+	ctx->writing = sqbox_sync_has_news(ctx);
+	err = ctx->writing ? sqb_txn_begin(ctx->st) : sqb_read_begin(ctx->st);
+	ctx->store_open = err == SQB_OK;
+	if (err == SQB_OK && ctx->writing) {
+		err = sqb_txn_raise_modseq(ctx->st,
+			mail_index_modseq_get_highest(ctx->view) +
+			SQBOX_MODSEQ_GAP);
+	}
+	if (err == SQB_OK) {
+		err = sqb_mailbox_status(ctx->st, ctx->mbox->id,
+					 &ctx->status);
+	}
+	return err;
+}
+
+static void sqbox_sync_end_store(struct sqbox_sync_context *ctx)
+{
+	if (ctx->writing)
+		sqb_txn_rollback(ctx->st);
+	else
+		sqb_read_end(ctx->st);
+}
+
+static enum sqb_err sqbox_sync_write_store(struct sqbox_sync_context *ctx)
+{
+	const struct mail_index_header *hdr =
+		mail_index_get_header(ctx->view);
+	struct sqb_mailbox_update update;
+	enum sqb_err err = SQB_OK;
+
+	if (hdr->uid_validity == ctx->status.uidvalidity) {
+		if (hdr->next_uid > sqbox_uidnext(&ctx->status) ||
+		    ctx->modseq > ctx->status.highestmodseq)
+			err = sqbox_sync_raise_store(ctx, hdr->next_uid);
+		if (err == SQB_OK)
+			err = sqbox_sync_apply_recs(ctx);
+	}
+	if (err == SQB_OK && sqbox_sync_drops_recent(ctx)) {
+		i_zero(&update);
+		update.first_recent = hdr->next_uid;
+		err = sqb_mailbox_update(ctx->st, ctx->mbox->id, &update);
+	}
+	if (err == SQB_OK && mail_index_modseq_get_highest(ctx->view) >=
+	    ctx->status.highestmodseq) {
+		i_zero(&update);
+		update.min_modseq = mail_index_modseq_get_highest(ctx->view) +
+			SQBOX_MODSEQ_GAP;
+		err = sqb_mailbox_update(ctx->st, ctx->mbox->id, &update);
+	}
+	return err;
+}
+
+static bool sqbox_sync_is_due(struct sqbox_mailbox *mbox,
+			      const struct sqb_mailbox_status *status)
+{
+	struct sqbox_index_header hdr;
+	struct mail_index_view *view;
+	uint32_t uid_validity;
+
+	view = mail_index_view_open(mbox->box.index);
+	sqbox_index_get_header(mbox, view, &hdr);
+	uid_validity = mail_index_get_header(view)->uid_validity;
+	mail_index_view_close(&view);
+	return hdr.modseq != status->highestmodseq ||
+		uid_validity != status->uidvalidity;
+}
+
+static void sqbox_sync_free(struct sqbox_sync_context **_ctx)
+{
+	struct sqbox_sync_context *ctx = *_ctx;
+
+	*_ctx = NULL;
+	index_storage_expunging_deinit(&ctx->mbox->box);
+	array_free(&ctx->recs);
+	array_free(&ctx->expunged_uids);
+	i_free(ctx);
+}
+
+void sqbox_sync_rollback(struct sqbox_sync_context **_ctx)
+{
+	struct sqbox_sync_context *ctx = *_ctx;
+
+	if (ctx->store_open)
+		sqbox_sync_end_store(ctx);
+	mail_index_sync_rollback(&ctx->index_sync_ctx);
+	sqbox_sync_free(_ctx);
+}
+
+/* Both are locked: take the changes over.  Returns as import_for_save(). */
+static int sqbox_sync_exchange(struct sqbox_sync_context *ctx)
+{
+	struct mailbox *box = &ctx->mbox->box;
+	enum sqb_err err;
+	int ret = 1;
+
+	err = sqbox_sync_begin_store(ctx);
+	if (err == SQB_OK && ctx->writing)
+		err = sqbox_sync_write_store(ctx);
+	if (err == SQB_NOTFOUND) {
+		mailbox_set_deleted(box);
+		return -1;
+	}
+	if (err != SQB_OK) {
+		sqbox_mailbox_set_error(box, err);
+		return -1;
+	}
+
+	if ((ctx->flags & SQBOX_SYNC_FLAG_SAVE) != 0)
+		return sqbox_sync_import_for_save(ctx);
+	if (sqbox_sync_import(ctx) < 0)
+		ret = -1;
+	else if (ctx->import.must_reset) {
+		/* Sessions that have it open will have to start anew. */
+		ret = sqbox_import_reset(&ctx->import) < 0 ? -1 : 1;
+	}
+	return ret;
+}
+
+static int
+sqbox_sync_try_begin(struct sqbox_mailbox *mbox, enum sqbox_sync_flags flags,
+		     enum mail_index_sync_flags index_flags,
+		     struct sqbox_sync_context **ctx_r)
+{
+	struct sqbox_sync_context *ctx;
+	struct sqbox_index_header hdr;
+	struct mail_index_sync_rec rec;
+	int ret;
+
+	*ctx_r = NULL;
+	ctx = i_new(struct sqbox_sync_context, 1);
+	ctx->mbox = mbox;
+	ctx->st = sqbox_store(&mbox->box);
+	ctx->flags = flags;
+	i_array_init(&ctx->recs, 16);
+	i_array_init(&ctx->expunged_uids, 16);
+
+	ret = index_storage_expunged_sync_begin(&mbox->box,
+						&ctx->index_sync_ctx,
+						&ctx->view, &ctx->trans,
+						index_flags);
+	if (mail_index_reset_fscked(mbox->box.index)) {
+		mbox->resync_wanted = TRUE;
+		ctx->flags |= SQBOX_SYNC_FLAG_MERGE;
+	}
+	if (ret <= 0) {
+		sqbox_sync_free(&ctx);
+		return ret < 0 ? -1 : 1;
+	}
+	/* To the end, always: else the log's tail would stay where it is, and
+	   each later sync would read all from there again. */
+	while (mail_index_sync_next(ctx->index_sync_ctx, &rec))
+		array_push_back(&ctx->recs, &rec);
+	sqbox_index_get_header(mbox, ctx->view, &hdr);
+	ctx->modseq = hdr.modseq;
+	sqbox_import_init(&ctx->import, mbox, ctx->view, ctx->trans);
+
+	ret = sqbox_sync_exchange(ctx);
+	if (ret <= 0)
+		sqbox_sync_rollback(&ctx);
+	*ctx_r = ctx;
+	return ret;
+}
+
+int sqbox_sync_begin(struct sqbox_mailbox *mbox, enum sqbox_sync_flags flags,
+		     struct sqbox_sync_context **ctx_r)
+{
+	struct mailbox *box = &mbox->box;
+	enum mail_index_sync_flags index_flags;
+	struct sqb_mailbox_status status;
+	enum sqb_err err;
+	int ret;
+
+	*ctx_r = NULL;
+	if (mail_index_reset_fscked(box->index))
+		mbox->resync_wanted = TRUE;
+	if (mbox->resync_wanted)
+		flags |= SQBOX_SYNC_FLAG_MERGE;
+	index_flags = index_storage_get_sync_flags(box) |
+		MAIL_INDEX_SYNC_FLAG_AVOID_FLAG_UPDATES;
+
+	if (flags == 0) {
+		err = sqb_mailbox_status(sqbox_store(box), mbox->id, &status);
+		if (err == SQB_NOTFOUND) {
+			mailbox_set_deleted(box);
+			return -1;
+		}
+		if (err != SQB_OK) {
+			sqbox_mailbox_set_error(box, err);
+			return -1;
+		}
+		if (!sqbox_sync_is_due(mbox, &status))
+			index_flags |= MAIL_INDEX_SYNC_FLAG_REQUIRE_CHANGES;
+	}
+
+	ret = sqbox_sync_try_begin(mbox, flags, index_flags, ctx_r);
+	if (ret == 0) {
+		/* A save cannot reset the index under its own transaction. */
+		if (sqbox_sync(mbox, SQBOX_SYNC_FLAG_MERGE) < 0)
+			return -1;
+		ret = sqbox_sync_try_begin(mbox, flags, index_flags, ctx_r);
+		if (ret == 0) {
+			mailbox_set_critical(box, "sqbox: the index does not "
+					     "agree with the store, even "
+					     "after a reset");
+		}
+	}
+	return ret > 0 ? 0 : -1;
+}
+
+/* End */
+
+int sqbox_sync_commit_store(struct sqbox_sync_context *ctx)
+{
+	enum sqb_err err = SQB_OK;
+
+	if (ctx->writing) {
+		err = sqb_mailbox_status(ctx->st, ctx->mbox->id,
+					 &ctx->status);
+		if (err == SQB_OK)
+			err = sqb_txn_commit(ctx->st);
+	}
+	if (err != SQB_OK) {
+		sqbox_mailbox_set_error(&ctx->mbox->box, err);
+		return -1;
+	}
+	if (!ctx->writing)
+		sqb_read_end(ctx->st);
+	ctx->store_open = FALSE;
+	return 0;
+}
+
+/* Messages from the first recent UID on are \Recent in this session. */
+static void sqbox_sync_set_recent(struct sqbox_sync_context *ctx)
+{
+	struct mailbox *box = &ctx->mbox->box;
+	uint32_t first = mail_index_get_header(ctx->view)->first_recent_uid;
+	struct mail_index_view *view;
+	uint32_t seq1, seq2;
+
+	if (first == 0)
+		first = ctx->status.first_recent;
+	if (ctx->import.reset || first >= ctx->import.next_uid)
+		return;
+	view = mail_index_transaction_open_updated_view(ctx->trans);
+	if (mail_index_lookup_seq_range(view, first, (uint32_t)-1,
+					&seq1, &seq2))
+		mailbox_recent_flags_set_seqs(box, view, seq1, seq2);
+	mail_index_view_close(&view);
+}
+
+static void sqbox_sync_notify(struct sqbox_sync_context *ctx)
+{
+	struct mailbox *box = &ctx->mbox->box;
+	uint32_t uid;
+
+	box->tmp_sync_view = ctx->view;
+	array_foreach_elem(&ctx->expunged_uids, uid) T_BEGIN {
+		mailbox_sync_notify(box, uid, MAILBOX_SYNC_TYPE_EXPUNGE);
+	} T_END;
+	mailbox_sync_notify(box, 0, 0);
+	box->tmp_sync_view = NULL;
+}
+
+int sqbox_sync_commit_index(struct sqbox_sync_context **_ctx)
+{
+	struct sqbox_sync_context *ctx = *_ctx;
+	struct mail_index_view *view = ctx->view;
+	int ret = 0;
+
+	sqbox_index_update_header(&ctx->import, &ctx->status,
+				  ctx->status.highestmodseq);
+	sqbox_sync_set_recent(ctx);
+
+	mail_index_view_ref(view);
+	if (mail_index_sync_commit(&ctx->index_sync_ctx) < 0) {
+		mailbox_set_index_error(&ctx->mbox->box);
+		ret = -1;
+	} else {
+		ctx->mbox->resync_wanted = FALSE;
+		sqbox_sync_notify(ctx);
+	}
+	mail_index_view_close(&view);
+	sqbox_sync_free(_ctx);
+	return ret;
+}
+
+int sqbox_sync(struct sqbox_mailbox *mbox, enum sqbox_sync_flags flags)
+{
+	struct sqbox_sync_context *ctx;
+	enum sqb_err err;
+	bool durable;
+	int ret;
+
+	if (sqbox_sync_begin(mbox, flags, &ctx) < 0)
+		return -1;
+	if (ctx == NULL)
+		return 0;
+	if (sqbox_sync_commit_store(ctx) < 0) {
+		sqbox_sync_rollback(&ctx);
+		return -1;
+	}
+	durable = array_count(&ctx->expunged_uids) > 0;
+	ret = sqbox_sync_commit_index(&ctx);
+
+	err = sqbox_account_finish(mbox->storage->account, durable);
+	if (err != SQB_OK) {
+		sqbox_mailbox_set_error(&mbox->box, err);
+		ret = -1;
+	}
+	return ret;
+}
+
+struct mailbox_sync_context *
+sqbox_storage_sync_init(struct mailbox *box, enum mailbox_sync_flags flags)
+{
+	struct sqbox_mailbox *mbox = SQBOX_MAILBOX(box);
+	enum sqbox_sync_flags sync_flags = 0;
+	int ret = 0;
+
+	if (index_mailbox_want_full_sync(box, flags) || mbox->resync_wanted) {
+		if ((flags & MAILBOX_SYNC_FLAG_FORCE_RESYNC) != 0)
+			sync_flags |= SQBOX_SYNC_FLAG_MERGE;
+		ret = sqbox_sync(mbox, sync_flags);
+	}
+	return index_mailbox_sync_init(box, flags, ret < 0);
+}
