@@ -3,26 +3,29 @@
 /*
  * The ballast: on a full disk SQLite cannot even delete, since that, too, is
  * written to the WAL first.  A file of 1 MiB is kept for that day.  It goes
- * at the first "disk full", and comes back when there is room for it and as
- * much again; until then the store does not grow.
+ * when the disk is almost full, or a quota says that it is, and comes back
+ * when there is room for it and as much again; until then the store takes no
+ * new bodies.
  */
 #include "common/store-private.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #define RESERVE_SIZE (1024 * 1024)
+#define ALMOST_FULL (512 * 1024)
 
+/* Unknown: as if there were room; the disk will say if there is not. */
 static uint64_t free_bytes(struct sqb_store *st)
 {
-	struct statvfs fs;
+	struct statfs fs;
 
-	if (fstatvfs(st->dir_fd, &fs) < 0)
-		return 0;
-	return (uint64_t)fs.f_bavail * fs.f_frsize;
+	if (fstatfs(st->dir_fd, &fs) < 0)
+		return UINT64_MAX;
+	return (uint64_t)fs.f_bavail * (uint64_t)fs.f_bsize;
 }
 
 static bool is_whole(struct sqb_store *st)
@@ -64,6 +67,12 @@ void sqb_reserve_drop(struct sqb_store *st)
 		return;
 	(void)unlinkat(st->dir_fd, "reserve", 0);
 	st->reserve_gone = true;
+}
+
+void sqb_reserve_watch(struct sqb_store *st)
+{
+	if (!st->reserve_gone && free_bytes(st) < ALMOST_FULL)
+		sqb_reserve_drop(st);
 }
 
 enum sqb_err sqb_reserve_need(struct sqb_store *st)

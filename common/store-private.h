@@ -221,11 +221,13 @@ enum sqb_err sqb_boot_check(struct sqb_store *st);
 /*
  * The ballast (reserve.c).  sqb_reserve_check(), at open, makes it where it is
  * missing and there is room.  sqb_reserve_drop(): the disk is full.
+ * sqb_reserve_watch(), before each transaction: is it about to be?
  * sqb_reserve_need(): before the store grows; SQB_FULL as long as the ballast
  * cannot be had back, so that what it made room for is left to expunges.
  */
 void sqb_reserve_check(struct sqb_store *st);
 void sqb_reserve_drop(struct sqb_store *st);
+void sqb_reserve_watch(struct sqb_store *st);
 enum sqb_err sqb_reserve_need(struct sqb_store *st);
 
 /* Free what the bodies' files keep in the store. */

@@ -56,6 +56,7 @@ enum sqb_err sqb_txn_begin(struct sqb_store *st)
 		err = sqb_lock(st);
 	if (err != SQB_OK)
 		return err;
+	sqb_reserve_watch(st);
 	err = sqb_run(st, sqb_stmt(st, sql_begin));
 	if (err != SQB_OK) {
 		sqb_unlock(st);
