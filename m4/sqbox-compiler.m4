@@ -18,8 +18,9 @@ AC_DEFUN([SQBOX_WARNINGS], [
 ])
 
 dnl SQBOX_SANITIZERS
-dnl Sets SANITIZER_FLAGS, for compiling and linking, and the conditional
-dnl SANITIZERS.
+dnl Sets SANITIZER_FLAGS, for compiling and linking, SANITIZER_PRELOAD, a
+dnl library for programs that load a sanitized plugin (with gcc), and the
+dnl conditional SANITIZERS.
 AC_DEFUN([SQBOX_SANITIZERS], [
 	AC_ARG_ENABLE([sanitizers],
 		[AS_HELP_STRING([--enable-sanitizers@<:@=LIST@:>@],
@@ -40,6 +41,10 @@ AC_DEFUN([SQBOX_SANITIZERS], [
 			[AC_MSG_RESULT([no])
 			 AC_MSG_ERROR([the sanitizers cannot be used, see config.log])])
 		CFLAGS=$sqbox_save_CFLAGS])
+	SANITIZER_PRELOAD=
+	AS_CASE([$enable_sanitizers], [*address*],
+		[SANITIZER_PRELOAD=`$CC -print-file-name=libasan.so`])
 	AC_SUBST([SANITIZER_FLAGS])
+	AC_SUBST([SANITIZER_PRELOAD])
 	AM_CONDITIONAL([SANITIZERS], [test "$enable_sanitizers" != no])
 ])
