@@ -127,30 +127,42 @@ void sqbox_account_unref(struct sqbox_account **_account)
 	i_free(account);
 }
 
-static bool sqbox_account_sync_is_due(struct sqbox_account *account)
+/* Milliseconds until the flag changes must be synced; 0: now. */
+static unsigned int sqbox_account_sync_wait(struct sqbox_account *account)
 {
 	struct timeval now;
+	int msecs;
 
-	if (account->unsynced_since.tv_sec == 0)
-		return FALSE;
 	i_gettimeofday(&now);
-	return timeval_diff_msecs(&now, &account->unsynced_since) >=
-		SQBOX_SYNC_DELAY_MSECS;
+	msecs = timeval_diff_msecs(&now, &account->unsynced_since);
+	/* negative: the clock was set back */
+	return msecs < 0 || msecs >= SQBOX_SYNC_DELAY_MSECS ? 0 :
+		SQBOX_SYNC_DELAY_MSECS - (unsigned int)msecs;
 }
+
+static void
+sqbox_account_schedule(struct sqbox_account *account, unsigned int msecs);
 
 static void sqbox_account_later(struct sqbox_account *account)
 {
+	unsigned int wait = 0;
+
 	timeout_remove(&account->to_later);
 	if (sqb_sync_pending(account->st)) {
-		/* A fault will be told to the next command that writes. */
-		if (sqb_sync(account->st) != SQB_OK) {
+		wait = sqbox_account_sync_wait(account);
+		if (wait > 0) {
+			sqbox_account_schedule(account, wait);
+		} else if (sqb_sync(account->st) != SQB_OK) {
+			/* The next command that writes is told, too. */
 			i_error("sqbox: %s: %s", sqb_store_dir(account->st),
 				sqb_store_errmsg(account->st));
 		}
-		i_zero(&account->unsynced_since);
+		if (wait == 0)
+			i_zero(&account->unsynced_since);
 	}
 	if (sqb_checkpoint_if_due(account->st) != SQB_OK) {
-		i_warning("sqbox: %s: checkpoint: %s", sqb_store_dir(account->st),
+		i_warning("sqbox: %s: checkpoint: %s",
+			  sqb_store_dir(account->st),
 			  sqb_store_errmsg(account->st));
 	}
 }
@@ -168,21 +180,17 @@ sqbox_account_schedule(struct sqbox_account *account, unsigned int msecs)
 
 enum sqb_err sqbox_account_finish(struct sqbox_account *account, bool durable)
 {
-	enum sqb_err err;
-
 	if (!sqb_sync_pending(account->st))
 		return SQB_OK;
 
-	if (durable || sqbox_account_sync_is_due(account)) {
-		err = sqb_sync(account->st);
-		i_zero(&account->unsynced_since);
-		sqbox_account_schedule(account, SQBOX_CHECKPOINT_DELAY_MSECS);
-		return err;
-	}
-
-	sqb_ring(account->st);
 	if (account->unsynced_since.tv_sec == 0)
 		i_gettimeofday(&account->unsynced_since);
+	if (durable || sqbox_account_sync_wait(account) == 0) {
+		i_zero(&account->unsynced_since);
+		sqbox_account_schedule(account, SQBOX_CHECKPOINT_DELAY_MSECS);
+		return sqb_sync(account->st);
+	}
+	sqb_ring(account->st);
 	sqbox_account_schedule(account, SQBOX_SYNC_DELAY_MSECS);
 	return SQB_OK;
 }

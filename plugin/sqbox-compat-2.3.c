@@ -37,11 +37,8 @@ sqbox_storage_get_list_settings(const struct mail_namespace *ns ATTR_UNUSED,
 		set->layout = SQBOX_STORAGE_NAME;
 	if (set->subscription_fname == NULL)
 		set->subscription_fname = "subscriptions";
-	/* Names are kept in UTF-8.  The escape character lets a name hold the
-	   separator of our list where the namespace has another one. */
+	/* Names are kept in UTF-8. */
 	set->utf8 = TRUE;
-	if (set->storage_name_escape_char == '\0')
-		set->storage_name_escape_char = '%';
 }
 
 void sqbox_compat_init(struct mail_storage *storage_class,
