@@ -17,6 +17,9 @@ struct sqb_more {
 	size_t count, alloc;
 };
 
+/* Is it an atom of at most SQB_KEYWORD_MAX octets? */
+bool sqb_keyword_ok(const char *name);
+
 /* Does every keyword of the set exist, and is the set well formed? */
 enum sqb_err sqb_keywords_check(struct sqb_store *st,
 				const struct sqb_keywords *keywords);

@@ -56,7 +56,7 @@ struct sqb_more *sqb_more_buffer(struct sqb_store *st)
 	return &cache_of(st)->more;
 }
 
-static bool is_atom(const char *name)
+bool sqb_keyword_ok(const char *name)
 {
 	size_t len = strnlen(name, SQB_KEYWORD_MAX + 1), i;
 
@@ -95,7 +95,7 @@ enum sqb_err sqb_keyword_number(struct sqb_store *st, const char *name,
 {
 	enum sqb_err err;
 
-	if (!is_atom(name))
+	if (!sqb_keyword_ok(name))
 		return sqb_fail(st, SQB_INVALID,
 				"\"%.100s\" cannot be a keyword: it is not an "
 				"atom of 1 to %d octets",
