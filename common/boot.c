@@ -96,7 +96,8 @@ static enum sqb_err jump(struct sqb_store *st, const char *boot_id,
 
 static const char sql_touch_mailboxes[] =
 	"UPDATE mailbox SET highestmodseq = ?1, vanished_floor = ?1";
-static const char sql_touch_messages[] = "UPDATE message SET modseq = ?1";
+static const char sql_touch_messages[] =
+	"UPDATE message SET modseq = ?1 -- scans";
 /* Older than the floor now. */
 static const char sql_clear_journal[] = "DELETE FROM expunged";
 
