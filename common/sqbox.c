@@ -217,11 +217,8 @@ static int run(const struct command *command, const struct args *args)
 	int ret;
 
 	if (err != SQB_OK) {
-		if (err == SQB_NOTFOUND)
-			fprintf(stderr, "sqbox: there is no store in %s\n",
-				args->store);
-		else
-			fprintf(stderr, "sqbox: %s\n", error);
+		fprintf(stderr, "sqbox: %s\n",
+			error != NULL ? error : sqb_err_name(err));
 		free(error);
 		return exit_code(err);
 	}
