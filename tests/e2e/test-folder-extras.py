@@ -338,11 +338,11 @@ plugin {
         none is there."""
         client = self.login()
         client.append('INBOX', mail())
-        third = mail(body=incompressible(95000))
+        half = mail(body=incompressible(60000))
         reply = client.no(
             'APPEND INBOX ', Literal(mail(), plus=True),
-            ' (\\Seen) ', Literal(mail(), plus=True),
-            ' ', Literal(third, plus=True))
+            ' (\\Seen) ', Literal(half, plus=True),
+            ' ', Literal(half, plus=True))
         self.assertEqual(reply.code_name(), 'OVERQUOTA')
         self.assertEqual(client.status('INBOX', 'MESSAGES'), {'MESSAGES': 1})
         self.assertEqual(client.select().last('EXISTS'), 1)
