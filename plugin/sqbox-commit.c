@@ -117,6 +117,10 @@ sqbox_commit_set_error(struct sqbox_save_context *ctx, enum sqb_err err)
 		mail_storage_set_error(ctx->mbox->box.storage,
 			MAIL_ERROR_EXPUNGED,
 			"Some of the requested messages no longer exist.");
+	} else if (err == SQB_EXISTS || err == SQB_INVALID) {
+		/* no fault of the client's: the numbers are ours */
+		mailbox_set_critical(&ctx->mbox->box, "sqbox: %s",
+				     sqb_store_errmsg(ctx->sync_ctx->st));
 	} else {
 		sqbox_mailbox_set_error(&ctx->mbox->box, err);
 	}

@@ -14,6 +14,7 @@
 #include "unlink-directory.h"
 #include "sqbox-compat.h"
 #include "sqbox-error.h"
+#include "sqbox-list-notify.h"
 #include "sqbox-settings.h"
 #include "sqbox-storage.h"
 #include "common/subscription.h"
@@ -512,5 +513,10 @@ struct mailbox_list sqbox_mailbox_list = {
 		.delete_dir = sqbox_list_delete_dir,
 		.delete_symlink = sqbox_list_delete_symlink,
 		.rename_mailbox = sqbox_list_rename_mailbox,
+		.notify_init = sqbox_list_notify_init,
+		.notify_next = sqbox_list_notify_next,
+		.notify_deinit = sqbox_list_notify_deinit,
+		.notify_wait = sqbox_list_notify_wait,
+		.notify_flush = sqbox_list_notify_flush,
 	},
 };
