@@ -24,22 +24,24 @@ static enum sqb_err run_on(struct sqb_store *st, const char *sql,
 	return err;
 }
 
+static const char sql_share[] =
+	"INSERT INTO body_shared (body_id, refs)"
+	" SELECT id, 2 FROM body WHERE id = ?1"
+	" AND NOT EXISTS (SELECT 1 FROM body_free WHERE body_id = ?1)"
+	" ON CONFLICT DO UPDATE SET refs = refs + 1";
 static const char sql_take_back[] = "DELETE FROM body_free WHERE body_id = ?1";
-static const char sql_share[] = "INSERT INTO body_shared (body_id, refs)"
-				" SELECT id, 2 FROM body WHERE id = ?1"
-				" ON CONFLICT DO UPDATE SET refs = refs + 1";
 
 enum sqb_err sqb_body_link(struct sqb_store *st, struct sqb_body_id id)
 {
 	enum sqb_err err;
 	int changes;
 
-	err = run_on(st, sql_take_back, id, &changes);
-	if (err != SQB_OK || changes > 0)
-		return err;
 	err = run_on(st, sql_share, id, &changes);
-	if (err == SQB_OK && changes == 0)
-		err = SQB_NOTFOUND;
+	if (err == SQB_OK && changes == 0) {
+		err = run_on(st, sql_take_back, id, &changes);
+		if (err == SQB_OK && changes == 0)
+			err = SQB_NOTFOUND;
+	}
 	return err;
 }
 
