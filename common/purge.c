@@ -169,7 +169,8 @@ static enum sqb_err give_pages_back(struct sqb_store *st)
 }
 
 static const char sql_long[] = "SELECT mailbox_id FROM expunged"
-			       " GROUP BY mailbox_id HAVING count(*) > ?1";
+			       " GROUP BY mailbox_id HAVING count(*) > ?1"
+			       " -- scans";
 
 static enum sqb_err long_journals(struct sqb_store *st, int64_t **boxes_r,
 				  size_t *count_r)
