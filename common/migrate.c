@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 /*
@@ -118,6 +119,7 @@ static enum sqb_err build_new_file(struct sqb_store *st)
 	if (sqlite3_close(st->db) != SQLITE_OK && err == SQB_OK)
 		err = sqb_fail(st, SQB_INTERNAL, "%s: cannot close", path);
 	st->db = NULL;
+	free(path);
 	return err;
 }
 

@@ -218,6 +218,7 @@ static void free_store(struct sqb_store *st)
 {
 	sqb_body_free_buffers(st);
 	sqb_keyword_free_cache(st);
+	free(st->stmts); /* left by a child process only */
 	close_fd(st->notify_fd);
 	close_fd(st->lock_fd);
 	close_fd(st->dir_fd);
