@@ -13,7 +13,7 @@ if ! command -v valgrind >/dev/null; then
 fi
 
 # CK_FORK=no: all in one process, which ends with everything freed.
-export CK_FORK=no CK_VERBOSITY=minimal CK_TIMEOUT_MULTIPLIER=20
+export CK_FORK=no CK_TIMEOUT_MULTIPLIER=20
 # shellcheck disable=SC2086 # one word per program
 printf '%s\n' $SQBOX_UNIT_TESTS |
 	xargs -P "$(nproc)" -n 1 valgrind --quiet --error-exitcode=99 \
