@@ -61,7 +61,7 @@ shell=$(scripts sh)
 	check cppcheck --quiet --error-exitcode=1 --inline-suppr -j "$(nproc)" \
 		--enable=warning,performance,portability --std=c11 -I. \
 		--suppress=uninitvar --suppress=uninitStructMember $units
-	check codespell --ignore-words-list=nd README.md $code $manuals \
+	check codespell --ignore-words-list=nd,iif README.md $code $manuals \
 		$python $shell m4/sqbox-*.m4 ./*.am ./*.ac ./*/*.am
 	check shellcheck $shell
 	check pyflakes3 $python
