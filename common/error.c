@@ -141,6 +141,8 @@ static enum sqb_err err_of_sqlite(int code, int sys_errno)
 			       ? SQB_EXISTS
 			       : SQB_INTERNAL;
 	case SQLITE_BUSY:
+		/* Only if we began to write with a walk still open. */
+		return code == SQLITE_BUSY_SNAPSHOT ? SQB_INTERNAL : SQB_BUSY;
 	case SQLITE_LOCKED:
 	case SQLITE_PROTOCOL:
 		return SQB_BUSY;

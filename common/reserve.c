@@ -77,8 +77,8 @@ void sqb_reserve_watch(struct sqb_store *st)
 
 enum sqb_err sqb_reserve_need(struct sqb_store *st)
 {
-	if (st->reserve_gone)
-		sqb_reserve_check(st);
+	/* Another process may have given it up, or got it back. */
+	sqb_reserve_check(st);
 	if (!st->reserve_gone)
 		return SQB_OK;
 	return sqb_fail(st, SQB_FULL,

@@ -75,13 +75,13 @@ const char *sqb_fs_refused(uint64_t magic, const char *mount_type)
 static bool mount_type_in_line(const char *line, dev_t dev,
 			       char type_r[MOUNT_TYPE_SIZE])
 {
-	unsigned int major_no, minor_no;
 	const char *tail = strstr(line, " - ");
+	char device[32];
 	size_t len;
 
-	if (tail == NULL ||
-	    sscanf(line, "%*u %*u %u:%u", &major_no, &minor_no) != 2 ||
-	    makedev(major_no, minor_no) != dev)
+	(void)snprintf(device, sizeof(device), " %u:%u ", major(dev),
+		       minor(dev));
+	if (tail == NULL || strstr(line, device) == NULL)
 		return false;
 	tail += 3;
 	len = strcspn(tail, " \n");

@@ -35,6 +35,10 @@ static enum sqb_err may_begin(struct sqb_store *st)
 	if (st->read_depth > 0)
 		return sqb_fail(st, SQB_INTERNAL,
 				"a transaction inside a reader's snapshot");
+	/* It would be refused whenever somebody else has committed since. */
+	if (sqlite3_txn_state(st->db, "main") != SQLITE_TXN_NONE)
+		return sqb_fail(st, SQB_INTERNAL,
+				"a transaction while a walk is open");
 	if (st->wal.failed)
 		return sqb_fail(st, SQB_READONLY,
 				"%s: a sync has failed, so nothing more is "
@@ -195,7 +199,7 @@ enum sqb_err sqb_txn_touch_tree(struct sqb_store *st)
 {
 	enum sqb_err err;
 	sqlite3_stmt *q;
-	uint64_t modseq;
+	uint64_t modseq = 0;
 
 	if (st->txn.tree_touched)
 		return SQB_OK;

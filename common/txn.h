@@ -27,7 +27,8 @@
  */
 
 /*
- * Start a write transaction; transactions do not nest.
+ * Start a write transaction; transactions do not nest, and no walk or snapshot
+ * of this handle may be open that was begun before.
  * SQB_BUSY: others held the lock for the whole timeout.
  */
 enum sqb_err sqb_txn_begin(struct sqb_store *st);

@@ -30,9 +30,7 @@ int t_run(Suite *suite);
 	do { \
 		enum sqb_err t_err = (call); \
 		ck_assert_msg(t_err == SQB_OK, "%s: %s: %s", #call, \
-			      sqb_err_name(t_err), \
-			      (st) != NULL ? sqb_store_errmsg(st) \
-					   : "no store"); \
+			      sqb_err_name(t_err), sqb_store_errmsg(st)); \
 	} while (0)
 
 /* The call fails with that code. */

@@ -189,6 +189,21 @@ START_TEST(a_snapshot_does_not_become_a_transaction)
 }
 END_TEST
 
+START_TEST(a_walk_that_is_open_is_no_time_to_write)
+{
+	struct sqb_message_iter *walk;
+	struct sqb_message message;
+
+	(void)t_append_text(st, "\r\n");
+	walk = sqb_message_iter_begin(st, T_INBOX, 1, UINT32_MAX);
+	ck_assert(sqb_message_iter_next(walk, &message));
+	t_fails(sqb_txn_begin(st), SQB_INTERNAL);
+	t_says(st, "walk");
+	t_ok(st, sqb_message_iter_end(&walk));
+	commit_one();
+}
+END_TEST
+
 START_TEST(without_a_transaction_nothing_is_written)
 {
 	uint64_t modseq;
@@ -889,6 +904,7 @@ static void add_txn_tests(Suite *suite)
 
 	tcase_add_test(tc, transactions_do_not_nest);
 	tcase_add_test(tc, a_snapshot_does_not_become_a_transaction);
+	tcase_add_test(tc, a_walk_that_is_open_is_no_time_to_write);
 	tcase_add_test(tc, without_a_transaction_nothing_is_written);
 	tcase_add_test(tc, a_rollback_undoes_and_keeps_the_message);
 	tcase_add_test(tc, a_commit_without_change_costs_nothing);
