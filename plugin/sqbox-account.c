@@ -8,6 +8,7 @@
 #include "path-util.h"
 #include "time-util.h"
 #include "sqbox-account.h"
+#include "common/mailbox.h"
 #include "common/maintain.h"
 #include "common/txn.h"
 
@@ -22,6 +23,19 @@
 #define SQBOX_PURGE_BATCHES 10
 
 static struct sqbox_account *sqbox_accounts = NULL;
+
+/*
+ * Prepare the statements that every session needs, while it is being set up
+ * and not while its client waits for the first mailbox.
+ */
+static void sqbox_account_warm(struct sqb_store *st)
+{
+	struct sqb_mailbox_status status;
+	struct sqb_mailbox_id id;
+
+	if (sqb_mailbox_find(st, "INBOX", &id) == SQB_OK)
+		(void)sqb_mailbox_status(st, id, &status);
+}
 
 static int
 sqbox_account_open(const char *path, bool create,
@@ -49,6 +63,7 @@ sqbox_account_open(const char *path, bool create,
 	}
 	sqb_store_set_compress_level(st, (int)set->compress_level);
 	sqb_store_set_lock_timeout(st, set->lock_timeout);
+	sqbox_account_warm(st);
 	*st_r = st;
 	return 0;
 }

@@ -11,6 +11,7 @@
 #include "imap-match.h"
 #include "mailbox-tree.h"
 #include "mailbox-list-subscriptions.h"
+#include "time-util.h"
 #include "unlink-directory.h"
 #include "sqbox-compat.h"
 #include "sqbox-error.h"
@@ -22,6 +23,8 @@
 
 #define SQBOX_LIST_SEP '/'
 #define SQBOX_GLOBAL_TEMP_PREFIX ".temp."
+/* For how long a look-up is good, unless we change the tree ourselves. */
+#define SQBOX_LIST_FOUND_MSECS 100
 
 struct sqbox_list_iterate_context {
 	struct mailbox_list_iterate_context ctx;
@@ -64,10 +67,16 @@ static int sqbox_list_init(struct mailbox_list *_list, const char **error_r)
 	return sqbox_account_init(root, create, &set, &list->account, error_r);
 }
 
+static void sqbox_list_forget(struct sqbox_mailbox_list *list)
+{
+	i_free(list->found_name);
+}
+
 static void sqbox_list_deinit(struct mailbox_list *_list)
 {
 	struct sqbox_mailbox_list *list = SQBOX_LIST(_list);
 
+	sqbox_list_forget(list);
 	sqbox_account_unref(&list->account);
 	pool_unref(&list->list.pool);
 }
@@ -80,6 +89,32 @@ static char sqbox_list_get_hierarchy_sep(struct mailbox_list *list ATTR_UNUSED)
 const char *sqbox_mailbox_dir(const char *root, struct sqb_mailbox_id id)
 {
 	return t_strdup_printf("%s/index/%lld", root, (long long)id.n);
+}
+
+static enum sqb_err
+sqbox_list_find(struct sqbox_mailbox_list *list, const char *name,
+		struct sqb_mailbox_id *id_r)
+{
+	struct timeval now;
+	enum sqb_err err;
+	int msecs;
+
+	i_gettimeofday(&now);
+	if (list->found_name != NULL && strcmp(list->found_name, name) == 0) {
+		msecs = timeval_diff_msecs(&now, &list->found_time);
+		if (msecs >= 0 && msecs < SQBOX_LIST_FOUND_MSECS) {
+			*id_r = list->found_id;
+			return SQB_OK;
+		}
+	}
+	sqbox_list_forget(list);
+	err = sqb_mailbox_find(list->account->st, name, id_r);
+	if (err == SQB_OK) {
+		list->found_name = i_strdup(name);
+		list->found_id = *id_r;
+		list->found_time = now;
+	}
+	return err;
 }
 
 static int
@@ -97,7 +132,7 @@ sqbox_list_get_path(struct mailbox_list *_list, const char *name,
 		*path_r = root;
 		return 1;
 	}
-	err = sqb_mailbox_find(st, name, &id);
+	err = sqbox_list_find(SQBOX_LIST(_list), name, &id);
 	if (err != SQB_OK) {
 		sqbox_list_set_error(_list, st, name, err);
 		return -1;
@@ -355,14 +390,16 @@ sqbox_list_set_subscribed(struct mailbox_list *_list, const char *name,
 }
 
 static enum sqb_err
-sqbox_list_delete_row(struct sqbox_account *account, const char *name,
+sqbox_list_delete_row(struct sqbox_mailbox_list *list, const char *name,
 		      bool noselect_only, struct sqb_mailbox_id *id_r,
 		      bool *has_children_r)
 {
+	struct sqbox_account *account = list->account;
 	struct sqb_mailbox_status status;
 	enum sqb_err err;
 
 	*has_children_r = FALSE;
+	sqbox_list_forget(list);
 	err = sqb_txn_begin(account->st);
 	if (err != SQB_OK)
 		return err;
@@ -415,7 +452,8 @@ sqbox_list_delete_mailbox(struct mailbox_list *_list, const char *name)
 	enum sqb_err err;
 	bool has_children;
 
-	err = sqbox_list_delete_row(account, name, FALSE, &id, &has_children);
+	err = sqbox_list_delete_row(SQBOX_LIST(_list), name, FALSE, &id,
+				    &has_children);
 	if (err != SQB_OK) {
 		sqbox_list_set_error(_list, account->st, name, err);
 		return -1;
@@ -431,7 +469,8 @@ static int sqbox_list_delete_dir(struct mailbox_list *_list, const char *name)
 	enum sqb_err err;
 	bool has_children;
 
-	err = sqbox_list_delete_row(account, name, TRUE, &id, &has_children);
+	err = sqbox_list_delete_row(SQBOX_LIST(_list), name, TRUE, &id,
+				    &has_children);
 	if (err == SQB_OK) {
 		sqbox_list_delete_files(_list, id);
 		return 0;
@@ -469,6 +508,8 @@ sqbox_list_rename_mailbox(struct mailbox_list *oldlist, const char *oldname,
 			"Can't rename mailboxes across specified storages.");
 		return -1;
 	}
+	sqbox_list_forget(SQBOX_LIST(oldlist));
+	sqbox_list_forget(SQBOX_LIST(newlist));
 	err = sqb_txn_begin(account->st);
 	if (err == SQB_OK) {
 		err = sqb_mailbox_find(account->st, oldname, &id);

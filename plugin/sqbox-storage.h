@@ -19,6 +19,12 @@ struct sqbox_mailbox_list {
 	struct mailbox_list list;
 	struct sqbox_account *account;
 	const char *temp_prefix;
+
+	/* The last look-up: Dovecot asks for the paths of a mailbox several
+	   times while it opens it. */
+	char *found_name; /* own; NULL: none */
+	struct sqb_mailbox_id found_id;
+	struct timeval found_time;
 };
 
 struct sqbox_mailbox {
