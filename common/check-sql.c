@@ -125,8 +125,8 @@ static const char sql_keywords[] =
 	" AND keywords & ~(SELECT coalesce(sum(1 << number), 0)"
 	"  FROM keyword WHERE number < 63) != 0";
 static const char sql_more_bit[] =
-	"SELECT printf('UID %d: its flags say that it has %s rows in"
-	" keyword_more', uid, iif(flags & 32, '', 'no'))"
+	"SELECT printf('UID %d: its flags say that it has %s in "
+	"keyword_more', uid, iif(flags & 32, 'rows', 'no rows'))"
 	" FROM message g WHERE mailbox_id = ?1"
 	" AND (flags & 32 != 0) != EXISTS (SELECT 1 FROM keyword_more k"
 	"  WHERE k.mailbox_id = ?1 AND k.uid = g.uid)";
