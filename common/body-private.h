@@ -4,6 +4,9 @@
 #define SQB_BODY_PRIVATE_H
 
 #include "common/body.h"
+#include "common/store-private.h"
+
+#include <sys/types.h>
 
 /* For the files of common/ only: bodies and their rows. */
 
@@ -12,6 +15,61 @@ enum sqb_codec {
 	SQB_CODEC_RAW = 0, /* a body of one chunk that does not shrink */
 	SQB_CODEC_ZSTD = 1,
 };
+
+struct sqb_packed_chunk {
+	void *data;   /* own; NULL: it is in the file */
+	off_t offset; /* there */
+	size_t size;
+};
+
+/*
+ * Line ends are counted, and the header's end is found, while data passes by:
+ * the header ends with the first line that is nothing but CRLF.
+ */
+struct sqb_line_scan {
+	uint64_t crlf_count;
+	uint64_t line_start; /* of the line that has not ended yet */
+	uint64_t hdr_size;   /* 0: the empty line has not come yet */
+	bool after_cr;       /* the last octet was a CR */
+};
+
+/* Between sqb_body_begin() and sqb_body_writer_free() (body-write.c). */
+struct sqb_body_writer {
+	struct sqb_store *st; /* foreign */
+	enum sqb_err failed;  /* an earlier call has failed with it */
+	bool finished;
+	uint8_t guid[SQB_GUID_SIZE];
+	uint64_t vsize;
+	struct sqb_line_scan lines;
+
+	uint8_t *chunk; /* own; what is not packed yet */
+	size_t chunk_size, chunk_room;
+	struct XXH3_state_s *whole; /* own; NULL while there is one chunk */
+	uint64_t sum;               /* once finished */
+
+	enum sqb_codec codec;
+	struct sqb_packed_chunk *chunks; /* own */
+	size_t chunk_count, chunk_alloc;
+	size_t in_memory;
+	int fd; /* own; -1: all is in memory */
+	off_t file_size;
+
+	uint8_t *view; /* own; unpacked, for sqb_body_writer_data() */
+	size_t viewed; /* which chunk is there */
+
+	struct sqb_body_id id; /* as stored by transaction stored_in */
+	uint64_t stored_in;    /* 0: by none yet */
+};
+
+/* SQB_OK if it is finished, else SQB_INVALID. */
+enum sqb_err sqb_body_writer_need_finished(struct sqb_body_writer *w);
+
+/*
+ * Packed chunk n of a finished writer, 0 <= n < chunk_count; dies with the
+ * next call on writer or store.
+ */
+enum sqb_err sqb_body_writer_chunk(struct sqb_body_writer *w, size_t n,
+				   const void **data_r, size_t *size_r);
 
 /*
  * The body's row id for a message that is being appended; needs a transaction.

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Copyright (c) 2026 the sqbox authors */
 /*
- * Bodies on their way in: packed as they come, before any lock is taken, and
- * put into rows within the transaction of their message.
+ * Bodies on their way in: packed as they come, before any lock is taken.
+ * body-store.c makes rows of them.
  */
 #include "common/body.h"
 
@@ -20,50 +20,6 @@
 /* Packed octets of one body that stay in memory; the rest goes to a file. */
 #define MEMORY_MAX (4 * 1024 * 1024)
 #define CHUNK_ROOM_MIN 8192
-
-struct packed_chunk {
-	void *data;   /* own; NULL: it is in the file */
-	off_t offset; /* there */
-	size_t size;
-};
-
-/*
- * Line ends are counted, and the header's end is found, while data passes by:
- * the header ends with the first line that is nothing but CRLF.
- */
-struct line_scan {
-	uint64_t crlf_count;
-	uint64_t line_start; /* of the line that has not ended yet */
-	uint64_t hdr_size;   /* 0: the empty line has not come yet */
-	bool after_cr;       /* the last octet was a CR */
-};
-
-struct sqb_body_writer {
-	struct sqb_store *st; /* foreign */
-	enum sqb_err failed;  /* an earlier call has failed with it */
-	bool finished;
-	uint8_t guid[SQB_GUID_SIZE];
-	uint64_t vsize;
-	struct line_scan lines;
-
-	uint8_t *chunk; /* own; what is not packed yet */
-	size_t chunk_size, chunk_room;
-	XXH3_state_t *whole; /* own; NULL as long as there is one chunk */
-	uint64_t sum;        /* once finished */
-
-	enum sqb_codec codec;
-	struct packed_chunk *chunks; /* own */
-	size_t chunk_count, chunk_alloc;
-	size_t in_memory;
-	int fd; /* own; -1: all is in memory */
-	off_t file_size;
-
-	uint8_t *view; /* own; for sqb_body_writer_data() */
-	size_t viewed; /* which chunk is there */
-
-	struct sqb_body_id id; /* as stored by transaction stored_in */
-	uint64_t stored_in;    /* 0: by none yet */
-};
 
 struct sqb_body_writer *sqb_body_begin(struct sqb_store *st)
 {
@@ -154,7 +110,7 @@ static enum sqb_err spill(struct sqb_body_writer *w, const void *data,
 static enum sqb_err keep(struct sqb_body_writer *w, const void *packed,
 			 size_t size)
 {
-	struct packed_chunk c = { NULL, w->file_size, size };
+	struct sqb_packed_chunk c = { NULL, w->file_size, size };
 	enum sqb_err err;
 
 	if (w->in_memory + size <= MEMORY_MAX) {
@@ -261,7 +217,7 @@ static enum sqb_err take(struct sqb_body_writer *w, const uint8_t *data,
 }
 
 /* offset: of data within the body. */
-static void scan_lines(struct line_scan *s, uint64_t offset,
+static void scan_lines(struct sqb_line_scan *s, uint64_t offset,
 		       const uint8_t *data, size_t size)
 {
 	const uint8_t *end = data + size, *p = data, *lf;
@@ -345,40 +301,40 @@ enum sqb_err sqb_body_finish(struct sqb_body_writer *w,
 	return err;
 }
 
-static enum sqb_err need_finished(struct sqb_body_writer *w)
+enum sqb_err sqb_body_writer_need_finished(struct sqb_body_writer *w)
 {
 	if (w->finished)
 		return SQB_OK;
 	return sqb_fail(w->st, SQB_INVALID, "this body is not finished");
 }
 
-/* A packed chunk; from the file it comes into the store's buffer. */
-static enum sqb_err packed_data(struct sqb_body_writer *w,
-				const struct packed_chunk *c,
-				const void **data_r)
+enum sqb_err sqb_body_writer_chunk(struct sqb_body_writer *w, size_t n,
+				   const void **data_r, size_t *size_r)
 {
+	const struct sqb_packed_chunk *c = &w->chunks[n];
 	size_t room, done = 0;
 	uint8_t *buffer;
-	ssize_t n;
+	ssize_t got;
 
+	*size_r = c->size;
 	if (c->data != NULL) {
 		*data_r = c->data;
 		return SQB_OK;
 	}
 	buffer = sqb_chunk_buffer(w->st, &room);
 	while (done < c->size) {
-		n = pread(w->fd, buffer + done, c->size - done,
-			  c->offset + (off_t)done);
-		if (n < 0 && errno == EINTR)
+		got = pread(w->fd, buffer + done, c->size - done,
+			    c->offset + (off_t)done);
+		if (got < 0 && errno == EINTR)
 			continue;
-		if (n < 0)
+		if (got < 0)
 			return sqb_fail_errno(w->st, "%s: temporary file",
 					      w->st->dir);
-		if (n == 0)
+		if (got == 0)
 			return sqb_fail(w->st, SQB_IO,
 					"%s: a temporary file has shrunk",
 					w->st->dir);
-		done += (size_t)n;
+		done += (size_t)got;
 	}
 	*data_r = buffer;
 	return SQB_OK;
@@ -386,15 +342,15 @@ static enum sqb_err packed_data(struct sqb_body_writer *w,
 
 static enum sqb_err view_chunk(struct sqb_body_writer *w, size_t n)
 {
-	const struct packed_chunk *c = &w->chunks[n];
-	const void *packed;
-	enum sqb_err err = packed_data(w, c, &packed);
+	const void *packed = NULL;
+	size_t size = 0;
+	enum sqb_err err = sqb_body_writer_chunk(w, n, &packed, &size);
 
 	if (err != SQB_OK)
 		return err;
 	free(w->view);
 	w->view = sqb_xmalloc(sqb_chunk_size(w->vsize, n));
-	err = sqb_chunk_unpack(w->st, w->codec, packed, c->size, w->view,
+	err = sqb_chunk_unpack(w->st, w->codec, packed, size, w->view,
 			       sqb_chunk_size(w->vsize, n));
 	if (err == SQB_OK) {
 		w->viewed = n;
@@ -411,7 +367,7 @@ static enum sqb_err view_chunk(struct sqb_body_writer *w, size_t n)
 enum sqb_err sqb_body_writer_data(struct sqb_body_writer *w, uint64_t offset,
 				  const void **data_r, size_t *size_r)
 {
-	enum sqb_err err = need_finished(w);
+	enum sqb_err err = sqb_body_writer_need_finished(w);
 	size_t n, within;
 
 	if (err != SQB_OK)
@@ -431,164 +387,4 @@ enum sqb_err sqb_body_writer_data(struct sqb_body_writer *w, uint64_t offset,
 	*data_r = w->view + within;
 	*size_r = sqb_chunk_size(w->vsize, n) - within;
 	return SQB_OK;
-}
-
-static const char sql_next_body[] =
-	"UPDATE mailbox SET next_body = next_body + 1 WHERE id = 0"
-	" RETURNING next_body - 1";
-
-static const char sql_insert_body[] =
-	"INSERT INTO body (id, guid, vsize, hdr_size, eol, date, sum, codec,"
-	" data) VALUES (?1, ?2, ?3, ?4, 0, ?5, ?6, ?7, ?8)";
-
-static const char sql_insert_chunk[] =
-	"INSERT INTO body_chunk (body_id, n, data) VALUES (?1, ?2, ?3)";
-
-/* SQLite would make a NULL of an empty blob without an address. */
-static void bind_chunk(sqlite3_stmt *q, int column, const void *data,
-		       size_t size)
-{
-	sqlite3_bind_blob64(q, column, size > 0 ? data : "", size,
-			    SQLITE_STATIC);
-}
-
-static enum sqb_err insert_body(struct sqb_body_writer *w, int64_t id,
-				int64_t date)
-{
-	struct sqb_store *st = w->st;
-	const void *data;
-	enum sqb_err err = packed_data(w, &w->chunks[0], &data);
-	sqlite3_stmt *q;
-
-	if (err != SQB_OK)
-		return err;
-	q = sqb_stmt(st, sql_insert_body);
-	sqlite3_bind_int64(q, 1, id);
-	sqlite3_bind_blob(q, 2, w->guid, SQB_GUID_SIZE, SQLITE_STATIC);
-	sqlite3_bind_int64(q, 3, (int64_t)w->vsize);
-	sqlite3_bind_int64(q, 4, (int64_t)w->lines.hdr_size);
-	sqlite3_bind_int64(q, 5, date);
-	sqlite3_bind_int64(q, 6, (int64_t)w->sum);
-	sqlite3_bind_int(q, 7, (int)w->codec);
-	bind_chunk(q, 8, data, w->chunks[0].size);
-	err = sqb_run(st, q);
-	sqlite3_clear_bindings(q);
-	return err;
-}
-
-static enum sqb_err insert_chunks(struct sqb_body_writer *w, int64_t id)
-{
-	struct sqb_store *st = w->st;
-	enum sqb_err err = SQB_OK;
-	const void *data;
-	sqlite3_stmt *q;
-	size_t i;
-
-	for (i = 1; i < w->chunk_count && err == SQB_OK; i++) {
-		err = packed_data(w, &w->chunks[i], &data);
-		if (err != SQB_OK)
-			break;
-		q = sqb_stmt(st, sql_insert_chunk);
-		sqlite3_bind_int64(q, 1, id);
-		sqlite3_bind_int64(q, 2, (int64_t)i);
-		bind_chunk(q, 3, data, w->chunks[i].size);
-		err = sqb_run(st, q);
-		sqlite3_clear_bindings(q);
-	}
-	return err;
-}
-
-static const char sql_is_stored[] =
-	"SELECT count(*) FROM body WHERE id = ?1 AND guid = ?2 AND sum = ?3"
-	" AND vsize = ?4";
-
-/*
- * Rows of an earlier transaction may never have been committed, and their id
- * may be another body's by now; or they have been freed since.
- */
-static enum sqb_err is_stored(struct sqb_body_writer *w, bool *stored_r)
-{
-	struct sqb_store *st = w->st;
-	enum sqb_err err;
-	sqlite3_stmt *q;
-	int64_t count;
-
-	*stored_r = w->stored_in == st->txn.serial;
-	if (*stored_r || w->stored_in == 0)
-		return SQB_OK;
-	q = sqb_stmt(st, sql_is_stored);
-	sqlite3_bind_int64(q, 1, w->id.n);
-	sqlite3_bind_blob(q, 2, w->guid, SQB_GUID_SIZE, SQLITE_STATIC);
-	sqlite3_bind_int64(q, 3, (int64_t)w->sum);
-	sqlite3_bind_int64(q, 4, (int64_t)w->vsize);
-	err = sqb_run_int64(st, q, &count);
-	*stored_r = err == SQB_OK && count > 0;
-	return err;
-}
-
-static enum sqb_err store_rows(struct sqb_body_writer *w, int64_t date)
-{
-	struct sqb_store *st = w->st;
-	enum sqb_err err = sqb_reserve_need(st);
-	int64_t id;
-
-	if (err != SQB_OK)
-		return err;
-	err = sqb_run_int64(st, sqb_stmt(st, sql_next_body), &id);
-	if (err == SQB_NOTFOUND)
-		return sqb_fail(st, SQB_CORRUPT, "%s has lost its row 0",
-				st->db_path);
-	if (err == SQB_OK)
-		err = insert_body(w, id, date);
-	if (err == SQB_OK)
-		err = insert_chunks(w, id);
-	if (err == SQB_OK) {
-		w->id.n = id;
-		w->stored_in = st->txn.serial;
-	}
-	return err;
-}
-
-enum sqb_err sqb_body_store(struct sqb_store *st, struct sqb_body_writer *w,
-			    int64_t date, struct sqb_body_id *id_r,
-			    bool *fresh_r)
-{
-	enum sqb_err err = sqb_need_txn(st);
-	bool stored;
-
-	if (err == SQB_OK)
-		err = need_finished(w);
-	if (err == SQB_OK && w->st != st)
-		err = sqb_fail(st, SQB_INVALID,
-			       "this body was written for another store");
-	if (err == SQB_OK)
-		err = is_stored(w, &stored);
-	if (err == SQB_OK && !stored)
-		err = store_rows(w, date);
-	if (err != SQB_OK)
-		return err;
-	*id_r = w->id;
-	*fresh_r = !stored;
-	return SQB_OK;
-}
-
-static const char sql_free_body[] = "DELETE FROM body WHERE id = ?1";
-static const char sql_free_chunks[] =
-	"DELETE FROM body_chunk WHERE body_id = ?1";
-
-enum sqb_err sqb_body_free(struct sqb_store *st, struct sqb_body_id id)
-{
-	enum sqb_err err = sqb_need_txn(st);
-	sqlite3_stmt *q;
-
-	if (err != SQB_OK)
-		return err;
-	q = sqb_stmt(st, sql_free_body);
-	sqlite3_bind_int64(q, 1, id.n);
-	err = sqb_run(st, q);
-	if (err != SQB_OK)
-		return err;
-	q = sqb_stmt(st, sql_free_chunks);
-	sqlite3_bind_int64(q, 1, id.n);
-	return sqb_run(st, q);
 }

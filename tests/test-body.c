@@ -495,7 +495,7 @@ static void damage_each_octet(char *data, size_t size, int step)
 	struct sqb_body_id id = commit_body(sqb_xmemdup(data, size), size);
 	int packed = (int)column_of(id, "length(data)"), harmless = 0, i;
 	enum sqb_err err;
-	size_t got;
+	size_t got = 0;
 
 	for (i = 0; i < packed; i += step) {
 		t_damage(st, "body", "data", id.n, i);
