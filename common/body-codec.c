@@ -36,6 +36,29 @@ void *sqb_chunk_buffer(struct sqb_store *st, size_t *size_r)
 	return st->packed;
 }
 
+/* It keeps the dictionary in the form that it needs. */
+static ZSTD_CCtx *new_cctx(void)
+{
+	ZSTD_CCtx *cctx = ZSTD_createCCtx();
+
+	if (cctx == NULL)
+		return NULL;
+	(void)ZSTD_CCtx_setParameter(cctx, ZSTD_c_checksumFlag, 1);
+	(void)ZSTD_CCtx_loadDictionary(cctx, sqb_dictionary,
+				       sqb_dictionary_size);
+	return cctx;
+}
+
+static ZSTD_DCtx *new_dctx(void)
+{
+	ZSTD_DCtx *dctx = ZSTD_createDCtx();
+
+	if (dctx != NULL)
+		(void)ZSTD_DCtx_loadDictionary(dctx, sqb_dictionary,
+					       sqb_dictionary_size);
+	return dctx;
+}
+
 enum sqb_err sqb_chunk_pack(struct sqb_store *st, const void *data, size_t size,
 			    const void **packed_r, size_t *packed_size_r)
 {
@@ -43,12 +66,11 @@ enum sqb_err sqb_chunk_pack(struct sqb_store *st, const void *data, size_t size,
 	void *packed = sqb_chunk_buffer(st, &room);
 
 	if (st->cctx == NULL)
-		st->cctx = ZSTD_createCCtx();
+		st->cctx = new_cctx();
 	if (st->cctx == NULL)
 		return sqb_fail(st, SQB_IO, "zstd: out of memory");
 	(void)ZSTD_CCtx_setParameter(st->cctx, ZSTD_c_compressionLevel,
 				     st->compress_level);
-	(void)ZSTD_CCtx_setParameter(st->cctx, ZSTD_c_checksumFlag, 1);
 	packed_size = ZSTD_compress2(st->cctx, packed, room, data, size);
 	if (ZSTD_isError(packed_size))
 		return sqb_fail(st, SQB_INTERNAL, "zstd: %s",
@@ -85,7 +107,7 @@ enum sqb_err sqb_chunk_unpack(struct sqb_store *st, enum sqb_codec codec,
 	if (!is_our_frame(packed, packed_size))
 		return SQB_CORRUPT;
 	if (st->dctx == NULL)
-		st->dctx = ZSTD_createDCtx();
+		st->dctx = new_dctx();
 	if (st->dctx == NULL)
 		return sqb_fail(st, SQB_IO, "zstd: out of memory");
 	if (ZSTD_decompressDCtx(st->dctx, out, size, packed, packed_size) !=

@@ -12,9 +12,12 @@
 
 /* body.codec */
 enum sqb_codec {
-	SQB_CODEC_RAW = 0, /* a body of one chunk that does not shrink */
-	SQB_CODEC_ZSTD = 1,
+	SQB_CODEC_RAW = 0,  /* a body of one chunk that does not shrink */
+	SQB_CODEC_ZSTD = 1, /* frames with the dictionary */
 };
+
+extern const char sqb_dictionary[]; /* dictionary.c */
+extern const size_t sqb_dictionary_size;
 
 struct sqb_packed_chunk {
 	void *data;   /* own; NULL: it is in the file */

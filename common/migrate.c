@@ -3,6 +3,7 @@
 /*
  * The way to the present schema: from nothing, and from older schemas.
  */
+#include "common/body-private.h"
 #include "common/store-private.h"
 
 #include <errno.h>
@@ -61,6 +62,20 @@ static enum sqb_err insert_first_rows(struct sqb_store *st)
 	return err;
 }
 
+static const char sql_dict[] = "INSERT INTO dict (id, data) VALUES (1, ?1)";
+
+static enum sqb_err insert_dictionary(struct sqb_store *st)
+{
+	sqlite3_stmt *q = sqb_stmt_new(st, sql_dict);
+	enum sqb_err err;
+
+	sqlite3_bind_blob(q, 1, sqb_dictionary, (int)sqb_dictionary_size,
+			  SQLITE_STATIC);
+	err = sqb_run(st, q);
+	sqlite3_finalize(q);
+	return err;
+}
+
 static enum sqb_err fill_new_file(struct sqb_store *st)
 {
 	char marks[128];
@@ -77,6 +92,8 @@ static enum sqb_err fill_new_file(struct sqb_store *st)
 		err = exec(st, sqb_schema);
 	if (err == SQB_OK)
 		err = insert_first_rows(st);
+	if (err == SQB_OK)
+		err = insert_dictionary(st);
 	if (err == SQB_OK)
 		err = exec(st, marks);
 	return err;

@@ -2,7 +2,7 @@
 /* Copyright (c) 2026 the sqbox authors */
 /*
  * The ballast: on a full disk SQLite cannot even delete, since that, too, is
- * written to the WAL first.  A file of 1 MiB is kept for that day.  It goes
+ * written to the WAL first.  A file of 512 KiB is kept for that day.  It goes
  * when the disk is almost full, or a quota says that it is, and comes back
  * when there is room for it and as much again; until then the store takes no
  * new bodies.
@@ -15,7 +15,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#define RESERVE_SIZE (1024 * 1024)
+#define RESERVE_SIZE (512 * 1024)
 #define ALMOST_FULL (512 * 1024)
 
 /* Unknown: as if there were room; the disk will say if there is not. */

@@ -108,6 +108,7 @@ const char sqb_schema[] =
 	"  date INTEGER NOT NULL,           -- INTERNALDATE of the first message\n"
 	"  sum INTEGER NOT NULL,            -- XXH3 64 of the octets as stored\n"
 	"  codec INTEGER NOT NULL CHECK (codec IN (0, 1)), -- 0 raw, 1 zstd\n"
+	"                                   -- frames with dict 1\n"
 	"  data BLOB NOT NULL               -- the first chunk\n"
 	") STRICT;\n"
 
@@ -116,6 +117,11 @@ const char sqb_schema[] =
 	"  n INTEGER NOT NULL CHECK (n >= 1),\n"
 	"  data BLOB NOT NULL,\n"
 	"  PRIMARY KEY (body_id, n)\n"
+	") STRICT;\n"
+
+	"CREATE TABLE dict (                -- what bodies are compressed with, so\n"
+	"  id INTEGER PRIMARY KEY,          -- that the file needs nothing else\n"
+	"  data BLOB NOT NULL\n"
 	") STRICT;\n"
 
 	"CREATE TABLE body_shared (         -- bodies of several messages only; a\n"
