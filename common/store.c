@@ -17,6 +17,7 @@
 #define BUSY_TIMEOUT_MS 10000
 #define COMPRESS_LEVEL 3
 #define COMPRESS_LEVEL_MAX 19
+#define KEPT_WAL_SIZE (256 * 1024)
 
 /* Of every connection; the reasons: */
 static const char pragmas[] =
@@ -249,6 +250,21 @@ enum sqb_err sqb_store_open(const char *dir, enum sqb_open_flags flags,
 	return err;
 }
 
+/*
+ * Must the WAL stay at the last close?  After a failed sync it must.  A small
+ * one may: a mail delivered by a process of its own would else pay for three
+ * more syncs, and reading it back costs the next open next to nothing.
+ */
+static bool keeps_wal(struct sqb_store *st)
+{
+	struct stat info;
+
+	return st->wal.failed ||
+	       (fstatat(st->dir_fd, "store.db-wal", &info,
+			AT_SYMLINK_NOFOLLOW) == 0 &&
+		info.st_size <= KEPT_WAL_SIZE);
+}
+
 void sqb_store_close(struct sqb_store **st_p)
 {
 	struct sqb_store *st = *st_p;
@@ -264,7 +280,7 @@ void sqb_store_close(struct sqb_store **st_p)
 		sqb_txn_rollback(st);
 		if (!st->wal.failed)
 			(void)sqb_sync(st);
-		if (st->wal.failed)
+		if (keeps_wal(st))
 			(void)sqlite3_db_config(
 				st->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1,
 				NULL);
