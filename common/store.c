@@ -28,7 +28,7 @@ static const char pragmas[] =
 	/* sqb_checkpoint_if_due() does it, after the answer. */
 	"PRAGMA wal_autocheckpoint = 0;"
 	"PRAGMA journal_size_limit = 4194304;"
-	"PRAGMA cache_size = -4096;"
+	"PRAGMA cache_size = -8192;"
 	/* With mmap, an I/O error would be a SIGBUS. */
 	"PRAGMA mmap_size = 0;"
 	"PRAGMA temp_store = MEMORY;"

@@ -302,19 +302,26 @@ static bool sqbox_sync_drops_recent(struct sqbox_sync_context *ctx)
 		hdr->first_recent_uid < hdr->next_uid;
 }
 
-/* Is there anything that the store does not know yet? */
-static bool sqbox_sync_has_news(struct sqbox_sync_context *ctx)
+/* Does the store need to be told anything?  It is asked only if in doubt. */
+static enum sqb_err
+sqbox_sync_has_news(struct sqbox_sync_context *ctx, bool *news_r)
 {
 	const struct mail_index_header *hdr =
 		mail_index_get_header(ctx->view);
+	enum sqb_err err;
 
-	return (ctx->flags & SQBOX_SYNC_FLAG_SAVE) != 0 ||
-		array_count(&ctx->recs) > 0 ||
-		sqbox_sync_drops_recent(ctx) ||
-		ctx->modseq > ctx->status.highestmodseq ||
+	*news_r = TRUE;
+	if ((ctx->flags & SQBOX_SYNC_FLAG_SAVE) != 0 ||
+	    array_count(&ctx->recs) > 0 || sqbox_sync_drops_recent(ctx))
+		return SQB_OK;
+	err = sqb_mailbox_status(ctx->st, ctx->mbox->id, &ctx->status);
+	if (err != SQB_OK)
+		return err;
+	*news_r = ctx->modseq > ctx->status.highestmodseq ||
 		mail_index_modseq_get_highest(ctx->view) >=
 			ctx->status.highestmodseq ||
 		hdr->next_uid > sqbox_uidnext(&ctx->status);
+	return SQB_OK;
 }
 
 /* Open a snapshot of the store, or a write transaction if that is needed. */
@@ -322,12 +329,12 @@ static enum sqb_err sqbox_sync_begin_store(struct sqbox_sync_context *ctx)
 {
 	enum sqb_err err;
 
-	err = sqb_mailbox_status(ctx->st, ctx->mbox->id, &ctx->status);
-	if (err != SQB_OK)
-		return err;
-	ctx->writing = sqbox_sync_has_news(ctx);
-	err = ctx->writing ? sqb_txn_begin(ctx->st) : sqb_read_begin(ctx->st);
-	ctx->store_open = err == SQB_OK;
+	err = sqbox_sync_has_news(ctx, &ctx->writing);
+	if (err == SQB_OK) {
+		err = ctx->writing ? sqb_txn_begin(ctx->st) :
+			sqb_read_begin(ctx->st);
+		ctx->store_open = err == SQB_OK;
+	}
 	if (err == SQB_OK && ctx->writing) {
 		err = sqb_txn_raise_modseq(ctx->st,
 			mail_index_modseq_get_highest(ctx->view) +
@@ -377,19 +384,31 @@ static enum sqb_err sqbox_sync_write_store(struct sqbox_sync_context *ctx)
 	return err;
 }
 
-static bool sqbox_sync_is_due(struct sqbox_mailbox *mbox,
-			      const struct sqb_mailbox_status *status)
+/* Has the store changed?  Returns 1, 0, or -1 with the error set. */
+static int sqbox_sync_is_due(struct sqbox_mailbox *mbox)
 {
+	struct mailbox *box = &mbox->box;
+	struct sqb_mailbox_status status;
 	struct sqbox_index_header hdr;
 	struct mail_index_view *view;
 	uint32_t uid_validity;
+	enum sqb_err err;
 
-	view = mail_index_view_open(mbox->box.index);
+	err = sqb_mailbox_status(sqbox_store(box), mbox->id, &status);
+	if (err == SQB_NOTFOUND) {
+		mailbox_set_deleted(box);
+		return -1;
+	}
+	if (err != SQB_OK) {
+		sqbox_mailbox_set_error(box, err);
+		return -1;
+	}
+	view = mail_index_view_open(box->index);
 	sqbox_index_get_header(mbox, view, &hdr);
 	uid_validity = mail_index_get_header(view)->uid_validity;
 	mail_index_view_close(&view);
-	return hdr.modseq != status->highestmodseq ||
-		uid_validity != status->uidvalidity;
+	return hdr.modseq != status.highestmodseq ||
+		uid_validity != status.uidvalidity ? 1 : 0;
 }
 
 static void sqbox_sync_free(struct sqbox_sync_context **_ctx)
@@ -488,13 +507,30 @@ sqbox_sync_try_begin(struct sqbox_mailbox *mbox, enum sqbox_sync_flags flags,
 	return ret;
 }
 
+/* A save cannot have the index reset under its own transaction. */
+static int
+sqbox_sync_reset_and_begin(struct sqbox_mailbox *mbox,
+			   enum sqbox_sync_flags flags,
+			   enum mail_index_sync_flags index_flags,
+			   struct sqbox_sync_context **ctx_r)
+{
+	int ret;
+
+	if (sqbox_sync(mbox, SQBOX_SYNC_FLAG_MERGE) < 0)
+		return -1;
+	ret = sqbox_sync_try_begin(mbox, flags, index_flags, ctx_r);
+	if (ret == 0) {
+		mailbox_set_critical(&mbox->box, "sqbox: the index does not "
+			"agree with the store, even after a reset");
+	}
+	return ret;
+}
+
 int sqbox_sync_begin(struct sqbox_mailbox *mbox, enum sqbox_sync_flags flags,
 		     struct sqbox_sync_context **ctx_r)
 {
 	struct mailbox *box = &mbox->box;
 	enum mail_index_sync_flags index_flags;
-	struct sqb_mailbox_status status;
-	enum sqb_err err;
 	int ret;
 
 	*ctx_r = NULL;
@@ -506,30 +542,18 @@ int sqbox_sync_begin(struct sqbox_mailbox *mbox, enum sqbox_sync_flags flags,
 		MAIL_INDEX_SYNC_FLAG_AVOID_FLAG_UPDATES;
 
 	if (flags == 0) {
-		err = sqb_mailbox_status(sqbox_store(box), mbox->id, &status);
-		if (err == SQB_NOTFOUND) {
-			mailbox_set_deleted(box);
-			return -1;
-		}
-		if (err != SQB_OK) {
-			sqbox_mailbox_set_error(box, err);
-			return -1;
-		}
-		if (!sqbox_sync_is_due(mbox, &status))
-			index_flags |= MAIL_INDEX_SYNC_FLAG_REQUIRE_CHANGES;
+		/* What this session has done is seen in the index alone. */
+		ret = sqbox_sync_try_begin(mbox, flags, index_flags |
+				MAIL_INDEX_SYNC_FLAG_REQUIRE_CHANGES, ctx_r);
+		if (ret < 0 || *ctx_r != NULL)
+			return ret < 0 ? -1 : 0;
+		if ((ret = sqbox_sync_is_due(mbox)) <= 0)
+			return ret;
 	}
-
 	ret = sqbox_sync_try_begin(mbox, flags, index_flags, ctx_r);
 	if (ret == 0) {
-		/* A save cannot reset the index under its own transaction. */
-		if (sqbox_sync(mbox, SQBOX_SYNC_FLAG_MERGE) < 0)
-			return -1;
-		ret = sqbox_sync_try_begin(mbox, flags, index_flags, ctx_r);
-		if (ret == 0) {
-			mailbox_set_critical(box, "sqbox: the index does not "
-					     "agree with the store, even "
-					     "after a reset");
-		}
+		ret = sqbox_sync_reset_and_begin(mbox, flags, index_flags,
+						 ctx_r);
 	}
 	return ret > 0 ? 0 : -1;
 }
