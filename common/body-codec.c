@@ -36,13 +36,14 @@ void *sqb_chunk_buffer(struct sqb_store *st, size_t *size_r)
 	return st->packed;
 }
 
-/* It keeps the dictionary in the form that it needs. */
-static ZSTD_CCtx *new_cctx(void)
+/* It keeps the dictionary in the form that this level needs. */
+static ZSTD_CCtx *new_cctx(int level)
 {
 	ZSTD_CCtx *cctx = ZSTD_createCCtx();
 
 	if (cctx == NULL)
 		return NULL;
+	(void)ZSTD_CCtx_setParameter(cctx, ZSTD_c_compressionLevel, level);
 	(void)ZSTD_CCtx_setParameter(cctx, ZSTD_c_checksumFlag, 1);
 	(void)ZSTD_CCtx_loadDictionary(cctx, sqb_dictionary,
 				       sqb_dictionary_size);
@@ -65,12 +66,13 @@ enum sqb_err sqb_chunk_pack(struct sqb_store *st, const void *data, size_t size,
 	size_t room, packed_size;
 	void *packed = sqb_chunk_buffer(st, &room);
 
-	if (st->cctx == NULL)
-		st->cctx = new_cctx();
+	if (st->cctx == NULL || st->cctx_level != st->compress_level) {
+		(void)ZSTD_freeCCtx(st->cctx);
+		st->cctx = new_cctx(st->compress_level);
+		st->cctx_level = st->compress_level;
+	}
 	if (st->cctx == NULL)
 		return sqb_fail(st, SQB_IO, "zstd: out of memory");
-	(void)ZSTD_CCtx_setParameter(st->cctx, ZSTD_c_compressionLevel,
-				     st->compress_level);
 	packed_size = ZSTD_compress2(st->cctx, packed, room, data, size);
 	if (ZSTD_isError(packed_size))
 		return sqb_fail(st, SQB_INTERNAL, "zstd: %s",

@@ -2,10 +2,9 @@
 /* Copyright (c) 2026 the sqbox authors */
 /*
  * The ballast: on a full disk SQLite cannot even delete, since that, too, is
- * written to the WAL first.  A file of 512 KiB is kept for that day.  It goes
- * when the disk is almost full, or a quota says that it is, and comes back
- * when there is room for it and as much again; until then the store takes no
- * new bodies.
+ * written to the WAL first.  A file is kept for that day.  It goes when the
+ * disk is almost full, or a quota says that it is, and comes back when there
+ * is room for it and as much again; until then the store takes no new bodies.
  */
 #include "common/store-private.h"
 
@@ -15,7 +14,6 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#define RESERVE_SIZE (512 * 1024)
 #define ALMOST_FULL (512 * 1024)
 
 /* Unknown: as if there were room; the disk will say if there is not. */
@@ -34,7 +32,7 @@ static bool is_whole(struct sqb_store *st)
 
 	return fstatat(st->dir_fd, "reserve", &info, AT_SYMLINK_NOFOLLOW) ==
 		       0 &&
-	       S_ISREG(info.st_mode) && info.st_size >= RESERVE_SIZE;
+	       S_ISREG(info.st_mode) && info.st_size >= SQB_RESERVE_SIZE;
 }
 
 static bool make(struct sqb_store *st)
@@ -42,14 +40,14 @@ static bool make(struct sqb_store *st)
 	bool ok;
 	int fd;
 
-	if (free_bytes(st) < 2 * RESERVE_SIZE)
+	if (free_bytes(st) < 2 * SQB_RESERVE_SIZE)
 		return false;
 	fd = openat(st->dir_fd, "reserve",
 		    O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
 		    0600);
 	if (fd < 0)
 		return false;
-	ok = posix_fallocate(fd, 0, RESERVE_SIZE) == 0;
+	ok = posix_fallocate(fd, 0, SQB_RESERVE_SIZE) == 0;
 	(void)close(fd);
 	if (!ok) /* A quota, say: leave nothing half made. */
 		(void)unlinkat(st->dir_fd, "reserve", 0);

@@ -22,7 +22,6 @@
 #include <unistd.h>
 
 #define FS_FUSE 0x65735546
-#define MOUNT_TYPE_SIZE 64
 #define DB_SIZE_MIN 4096 /* one page; a new store has more */
 
 /* From the kernel's headers; not all of them are in linux/magic.h. */
@@ -73,7 +72,7 @@ const char *sqb_fs_refused(uint64_t magic, const char *mount_type)
 
 /* One line of mountinfo: "36 35 98:0 /root /mount opts tags - type source". */
 static bool mount_type_in_line(const char *line, dev_t dev,
-			       char type_r[MOUNT_TYPE_SIZE])
+			       char type_r[SQB_MOUNT_TYPE_SIZE])
 {
 	const char *tail = strstr(line, " - ");
 	char device[32];
@@ -85,14 +84,14 @@ static bool mount_type_in_line(const char *line, dev_t dev,
 		return false;
 	tail += 3;
 	len = strcspn(tail, " \n");
-	if (len >= MOUNT_TYPE_SIZE)
-		len = MOUNT_TYPE_SIZE - 1;
+	if (len >= SQB_MOUNT_TYPE_SIZE)
+		len = SQB_MOUNT_TYPE_SIZE - 1;
 	memcpy(type_r, tail, len);
 	type_r[len] = '\0';
 	return true;
 }
 
-static bool find_mount_type(dev_t dev, char type_r[MOUNT_TYPE_SIZE])
+bool sqb_fs_mount_type(dev_t dev, char type_r[SQB_MOUNT_TYPE_SIZE])
 {
 	FILE *mounts = fopen("/proc/self/mountinfo", "re");
 	char *line = NULL;
@@ -111,7 +110,7 @@ static bool find_mount_type(dev_t dev, char type_r[MOUNT_TYPE_SIZE])
 static enum sqb_err check_file_system(struct sqb_store *st, dev_t dev)
 {
 	struct statfs fs;
-	char type[MOUNT_TYPE_SIZE];
+	char type[SQB_MOUNT_TYPE_SIZE];
 	const char *refused;
 	uint64_t magic;
 
@@ -120,7 +119,7 @@ static enum sqb_err check_file_system(struct sqb_store *st, dev_t dev)
 	magic = (uint64_t)fs.f_type & 0xffffffff;
 	refused = sqb_fs_refused(
 		magic,
-		magic == FS_FUSE && find_mount_type(dev, type) ? type : NULL);
+		magic == FS_FUSE && sqb_fs_mount_type(dev, type) ? type : NULL);
 	if (refused == NULL)
 		return SQB_OK;
 	return sqb_fail(st, SQB_NOTOURS,

@@ -78,6 +78,7 @@ struct sqb_store {
 
 	/* Bodies (body-codec.c, body-read.c). */
 	int compress_level;
+	int cctx_level;           /* of cctx */
 	struct ZSTD_CCtx_s *cctx; /* own; NULL before the first use */
 	struct ZSTD_DCtx_s *dctx; /* own; the same */
 	void *packed;             /* own; one packed chunk, or NULL */
@@ -184,6 +185,10 @@ enum sqb_err sqb_fs_check_db(struct sqb_store *st);
  */
 const char *sqb_fs_refused(uint64_t magic, const char *mount_type);
 
+/* The mount_type of the device of a file (stat.st_dev); false: unknown. */
+#define SQB_MOUNT_TYPE_SIZE 64
+bool sqb_fs_mount_type(dev_t dev, char type_r[SQB_MOUNT_TYPE_SIZE]);
+
 /* The writer lock (lock.c).  SQB_BUSY: not within the timeout. */
 enum sqb_err sqb_lock(struct sqb_store *st);
 void sqb_unlock(struct sqb_store *st);
@@ -225,6 +230,7 @@ enum sqb_err sqb_boot_check(struct sqb_store *st);
  * sqb_reserve_need(): before the store grows; SQB_FULL as long as the ballast
  * cannot be had back, so that what it made room for is left to expunges.
  */
+#define SQB_RESERVE_SIZE (512 * 1024)
 void sqb_reserve_check(struct sqb_store *st);
 void sqb_reserve_drop(struct sqb_store *st);
 void sqb_reserve_watch(struct sqb_store *st);

@@ -6,6 +6,7 @@
 #include "common/store-private.h"
 
 #include <ctype.h>
+#include <fcntl.h>
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -101,6 +102,30 @@ void t_store_close(struct sqb_store **st)
 	sqb_store_close(st);
 	t_dir_remove(dir);
 	free(dir);
+}
+
+void t_change(struct sqb_store *st)
+{
+	uint64_t modseq;
+
+	t_ok(st, sqb_txn_modseq(st, &modseq));
+}
+
+void t_commit(struct sqb_store *st)
+{
+	t_ok(st, sqb_txn_begin(st));
+	t_change(st);
+	t_ok(st, sqb_txn_commit(st));
+}
+
+int t_lock_fd(const char *dir)
+{
+	char *path = sqb_xasprintf("%s/store.lock", dir);
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+
+	ck_assert_int_ge(fd, 0);
+	free(path);
+	return fd;
 }
 
 static const char *const large_tables[] = {

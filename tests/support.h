@@ -66,6 +66,13 @@ void t_store_close(struct sqb_store **st);
  */
 void t_check_plans(struct sqb_store *st);
 
+/* A change of one row within a transaction, and a transaction of such a one. */
+void t_change(struct sqb_store *st);
+void t_commit(struct sqb_store *st);
+
+/* store.lock, to flock() and close(). */
+int t_lock_fd(const char *dir);
+
 /* SQL behind the model's back; of the first row the first column. */
 void t_sql(struct sqb_store *st, const char *sql);
 int64_t t_sql_int(struct sqb_store *st, const char *sql);

@@ -169,7 +169,7 @@ static const struct {
 } size_cases[] = {
 	{ 0, false, SQB_CODEC_RAW },
 	{ 1, false, SQB_CODEC_RAW },
-	{ 60, false, SQB_CODEC_RAW },
+	{ 60, false, SQB_CODEC_ZSTD }, /* known to the dictionary */
 	{ 1, true, SQB_CODEC_RAW },
 	{ 3000, false, SQB_CODEC_ZSTD },
 	{ 3000, true, SQB_CODEC_RAW },

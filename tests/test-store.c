@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 static char *dir;
@@ -411,6 +412,18 @@ START_TEST(network_file_systems_are_refused)
 }
 END_TEST
 
+START_TEST(the_kind_of_a_mount_is_found)
+{
+	char type[SQB_MOUNT_TYPE_SIZE];
+	struct stat info;
+
+	ck_assert_int_eq(stat("/proc/self", &info), 0);
+	ck_assert(sqb_fs_mount_type(info.st_dev, type));
+	ck_assert_str_eq(type, "proc");
+	ck_assert(!sqb_fs_mount_type(makedev(4095, 4095), type));
+}
+END_TEST
+
 START_TEST(a_read_only_store_reads_and_does_not_write)
 {
 	struct sqb_mailbox_status status;
@@ -450,7 +463,6 @@ static const struct {
 	{ "PRAGMA secure_delete", 2 },
 	{ "PRAGMA wal_autocheckpoint", 0 },
 	{ "PRAGMA journal_size_limit", 4194304 },
-	{ "PRAGMA cache_size", -4096 },
 	{ "PRAGMA temp_store", 2 },
 	{ "PRAGMA foreign_keys", 0 },
 	{ "PRAGMA cell_size_check", 1 },
@@ -767,6 +779,7 @@ static void add_refusal_tests(Suite *suite)
 	tcase_add_test(tc, files_of_another_user_are_refused);
 	tcase_add_loop_test(tc, network_file_systems_are_refused, 0,
 			    COUNT(fs_cases));
+	tcase_add_test(tc, the_kind_of_a_mount_is_found);
 	tcase_add_test(tc, a_hostile_schema_cannot_run_anything);
 }
 
