@@ -142,7 +142,7 @@ enum sqb_err sqb_lock(struct sqb_store *st)
 		return sqb_fail(st, SQB_BUSY,
 				"%s/store.lock: others have been writing to "
 				"this store for %u seconds; try again later, "
-				"or see who with \"fuser -v\"",
+				"or see who with \"lslocks\"",
 				st->dir, st->lock_timeout_secs);
 	return sqb_fail_errno(st, "%s/store.lock: flock", st->dir);
 }
