@@ -26,6 +26,7 @@ PLUGIN = 'lib10_sqbox_plugin.so'
 PASSWORD = 'pass'
 START_DEADLINE = 60.0
 STOP_DEADLINE = 30.0
+CLIENT_LIMIT = 200
 TROUBLE = re.compile(r'(Panic|Fatal|Error): |assertion failed|core dumped')
 
 _running = []
@@ -204,7 +205,7 @@ auth_failure_delay = 0
 first_valid_uid = 1
 first_valid_gid = 1
 mail_max_userip_connections = 0
-default_client_limit = 200
+default_client_limit = {CLIENT_LIMIT}
 default_process_limit = 60
 mail_plugin_dir = {self.dir}/modules
 mail_plugins = {plugins.strip()}

@@ -19,6 +19,7 @@ import os
 import random
 import signal
 import sys
+import time
 import unittest
 
 import dovecot
@@ -43,6 +44,16 @@ def seeded(name):
                or int.from_bytes(os.urandom(4), 'big'))
     print(f'{name}: SQBOX_TEST_SEED={seed}', flush=True)
     return random.Random(seed)
+
+
+def wait_until(condition, complaint, deadline=60.0):
+    """Ask again and again until it is so; for what has no answer to wait
+    for."""
+    end = time.monotonic() + deadline
+    while not condition():
+        if time.monotonic() > end:
+            raise AssertionError(complaint)
+        time.sleep(0.05)
 
 
 class ServerCase(unittest.TestCase):
