@@ -55,13 +55,13 @@ shell=$(scripts sh)
 
 # shellcheck disable=SC2086 # lists of words all of them
 {
-	check clang-format --dry-run -Werror $code
+	check clang-format --dry-run -Werror --ferror-limit=1 $code
 	# It does not see that a function fails when it leaves outputs unset;
 	# clang-tidy does.
 	check cppcheck --quiet --error-exitcode=1 --inline-suppr -j "$(nproc)" \
 		--enable=warning,performance,portability --std=c11 -I. \
 		--suppress=uninitvar --suppress=uninitStructMember $units
-	check codespell --ignore-words-list=nd,iif README.md $code $manuals \
+	check codespell --ignore-words-list=nd,iif,ist README.md $code $manuals \
 		$python $shell m4/sqbox-*.m4 ./*.am ./*.ac ./*/*.am
 	check shellcheck $shell
 	check pyflakes3 $python
