@@ -162,9 +162,9 @@ def flat(tokens):
 
 
 def shorten(raw, limit=200):
-    text = raw.decode('latin-1').rstrip('\r\n')
+    text = raw[:limit + 1].decode('latin-1').rstrip('\r\n')
     text = ''.join(c if c.isprintable() else f'\\x{ord(c):02x}' for c in text)
-    if len(text) <= limit:
+    if len(raw) <= limit:
         return text
     return f'{text[:limit]}... ({len(raw)} octets)'
 
