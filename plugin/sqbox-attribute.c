@@ -2,6 +2,7 @@
 /* Copyright (c) 2026 the sqbox authors */
 
 #include "lib.h"
+#include "array.h"
 #include "ioloop.h"
 #include "sqbox-attribute.h"
 #include "sqbox-error.h"
@@ -12,8 +13,11 @@
 struct sqbox_attribute_iter {
 	struct mailbox_attribute_iter iter;
 	struct mailbox_attribute_iter *dict_iter; /* own; NULL: */
-	struct sqb_attribute_iter *store_iter;    /* own */
-	size_t prefix_len;
+	/* read at once: the caller changes attributes meanwhile */
+	ARRAY_TYPE(const_string) keys;
+	pool_t pool;
+	unsigned int next;
+	bool failed;
 };
 
 /* Is it for the store to keep, or for mail_attribute_dict? */
@@ -124,24 +128,49 @@ int sqbox_attribute_get(struct mailbox *box,
 	return 1;
 }
 
+static void
+sqbox_attribute_read_keys(struct sqbox_attribute_iter *iter, const char *prefix)
+{
+	struct mailbox *box = iter->iter.box;
+	struct sqb_attribute_iter *store_iter;
+	size_t prefix_len = strlen(prefix);
+	const char *key;
+	enum sqb_err err;
+
+	store_iter = sqb_attribute_iter_begin(sqbox_store(box),
+					      SQBOX_MAILBOX(box)->id, prefix);
+	while (sqb_attribute_iter_next(store_iter, &key)) {
+		key = p_strdup(iter->pool, key + prefix_len);
+		array_push_back(&iter->keys, &key);
+	}
+	err = sqb_attribute_iter_end(&store_iter);
+	if (err != SQB_OK) {
+		sqbox_mailbox_set_error(box, err);
+		iter->failed = TRUE;
+	}
+}
+
 struct mailbox_attribute_iter *
 sqbox_attribute_iter_init(struct mailbox *box,
 			  enum mail_attribute_type type_flags,
 			  const char *prefix)
 {
 	struct sqbox_attribute_iter *iter;
-	const char *key;
+	pool_t pool;
 
-	iter = i_new(struct sqbox_attribute_iter, 1);
+	pool = pool_alloconly_create("sqbox attribute iter", 512);
+	iter = p_new(pool, struct sqbox_attribute_iter, 1);
+	iter->pool = pool;
 	iter->iter.box = box;
+	p_array_init(&iter->keys, pool, 16);
 	if (!sqbox_attribute_is_ours(box, type_flags)) {
 		iter->dict_iter = index_storage_attribute_iter_init(box,
 							type_flags, prefix);
-	} else if (sqbox_attribute_open(box) == 0) {
-		key = sqbox_attribute_key(type_flags, prefix);
-		iter->prefix_len = strlen(key);
-		iter->store_iter = sqb_attribute_iter_begin(sqbox_store(box),
-						SQBOX_MAILBOX(box)->id, key);
+	} else if (sqbox_attribute_open(box) < 0) {
+		iter->failed = TRUE;
+	} else {
+		sqbox_attribute_read_keys(iter,
+			sqbox_attribute_key(type_flags, prefix));
 	}
 	return &iter->iter;
 }
@@ -150,34 +179,22 @@ const char *sqbox_attribute_iter_next(struct mailbox_attribute_iter *_iter)
 {
 	struct sqbox_attribute_iter *iter =
 		container_of(_iter, struct sqbox_attribute_iter, iter);
-	const char *key;
 
 	if (iter->dict_iter != NULL)
 		return index_storage_attribute_iter_next(iter->dict_iter);
-	if (iter->store_iter == NULL ||
-	    !sqb_attribute_iter_next(iter->store_iter, &key))
+	if (iter->next == array_count(&iter->keys))
 		return NULL;
-	return key + iter->prefix_len;
+	return array_idx_elem(&iter->keys, iter->next++);
 }
 
 int sqbox_attribute_iter_deinit(struct mailbox_attribute_iter *_iter)
 {
 	struct sqbox_attribute_iter *iter =
 		container_of(_iter, struct sqbox_attribute_iter, iter);
-	enum sqb_err err = SQB_OK;
-	int ret = 0;
+	int ret = iter->failed ? -1 : 0;
 
-	if (iter->dict_iter != NULL) {
+	if (iter->dict_iter != NULL)
 		ret = index_storage_attribute_iter_deinit(iter->dict_iter);
-	} else if (iter->store_iter == NULL) {
-		ret = -1; /* the mailbox could not be opened */
-	} else {
-		err = sqb_attribute_iter_end(&iter->store_iter);
-	}
-	if (err != SQB_OK) {
-		sqbox_mailbox_set_error(_iter->box, err);
-		ret = -1;
-	}
-	i_free(iter);
+	pool_unref(&iter->pool);
 	return ret;
 }

@@ -3,14 +3,10 @@
 
 #include "lib.h"
 #include "array.h"
-#include "mail-index-modseq.h"
 #include "sqbox-error.h"
 #include "sqbox-import.h"
 #include "sqbox-sync.h"
 #include "common/changes.h"
-#include "common/txn.h"
-
-#include <sys/stat.h>
 
 /* Keywords */
 
@@ -118,7 +114,7 @@ sqbox_import_message(struct sqbox_import *import,
 		import->next_uid = (uint64_t)msg->uid + 1;
 		if (import->set_modseqs) {
 			mail_index_update_modseq(import->trans, seq,
-						 msg->modseq);
+				I_MAX(msg->modseq, import->min_modseq));
 		}
 	}
 	T_BEGIN {
@@ -217,181 +213,4 @@ int sqbox_import_reset(struct sqbox_import *import)
 	import->must_reset = FALSE;
 	import->next_uid = 1;
 	return sqbox_import_all(import);
-}
-
-/* Headers */
-
-void sqbox_index_get_header(struct sqbox_mailbox *mbox,
-			    struct mail_index_view *view,
-			    struct sqbox_index_header *hdr_r)
-{
-	const void *data;
-	size_t size;
-
-	i_zero(hdr_r);
-	mail_index_get_header_ext(view, mbox->hdr_ext_id, &data, &size);
-	if (size >= sizeof(*hdr_r))
-		memcpy(hdr_r, data, sizeof(*hdr_r));
-}
-
-static void
-sqbox_index_update_u32(struct mail_index_transaction *trans, size_t offset,
-		       uint32_t old, uint32_t new, bool prepend)
-{
-	if (old != new) {
-		mail_index_update_header(trans, offset, &new, sizeof(new),
-					 prepend);
-	}
-}
-
-void sqbox_index_update_header(const struct sqbox_import *import,
-			       const struct sqb_mailbox_status *status,
-			       uint64_t modseq)
-{
-	struct mail_index_header hdr;
-	struct sqbox_index_header old, new;
-
-	i_zero(&hdr);
-	i_zero(&old);
-	if (!import->reset) {
-		hdr = *mail_index_get_header(import->view);
-		sqbox_index_get_header(import->mbox, import->view, &old);
-	}
-	sqbox_index_update_u32(import->trans,
-		offsetof(struct mail_index_header, uid_validity),
-		hdr.uid_validity, status->uidvalidity, TRUE);
-	if (sqbox_uidnext(status) > import->next_uid &&
-	    status->uidnext != 0) {
-		sqbox_index_update_u32(import->trans,
-			offsetof(struct mail_index_header, next_uid),
-			0, status->uidnext, FALSE);
-	}
-	if (status->first_recent > hdr.first_recent_uid) {
-		sqbox_index_update_u32(import->trans,
-			offsetof(struct mail_index_header, first_recent_uid),
-			hdr.first_recent_uid, status->first_recent, FALSE);
-	}
-
-	i_zero(&new);
-	new.modseq = modseq;
-	if (memcmp(&old, &new, sizeof(old)) != 0) {
-		mail_index_update_header_ext(import->trans,
-					     import->mbox->hdr_ext_id, 0,
-					     &new, sizeof(new));
-	}
-}
-
-/* A new index */
-
-static int
-sqbox_index_build_locked(struct sqbox_mailbox *mbox,
-			 struct mail_index_view *view,
-			 struct mail_index_transaction *trans)
-{
-	struct sqb_store *st = sqbox_store(&mbox->box);
-	struct sqbox_import import;
-	struct sqb_mailbox_status status;
-	enum sqb_err err;
-	int ret;
-
-	sqbox_import_init(&import, mbox, view, trans);
-	import.set_modseqs = TRUE;
-
-	err = sqb_read_begin(st);
-	if (err == SQB_OK) {
-		err = sqb_mailbox_status(st, mbox->id, &status);
-		if (err != SQB_OK)
-			sqb_read_end(st);
-	}
-	if (err != SQB_OK) {
-		sqbox_mailbox_set_error(&mbox->box, err);
-		return -1;
-	}
-	ret = sqbox_import_all(&import);
-	sqb_read_end(st);
-	if (ret < 0)
-		return -1;
-	sqbox_index_update_header(&import, &status, status.highestmodseq);
-	mail_index_update_highest_modseq(trans, status.highestmodseq);
-	return 0;
-}
-
-/*
- * Fill the empty index, and rotate its log at once: its first file must begin
- * at the modseq reached, or it would claim to know of all expunges before.
- */
-static int sqbox_index_build(struct sqbox_mailbox *mbox)
-{
-	struct mail_index *index = mbox->box.index;
-	struct mail_index_optimization_settings set;
-	struct mail_index_sync_ctx *sync_ctx;
-	struct mail_index_view *view;
-	struct mail_index_transaction *trans;
-	struct mail_index_sync_rec rec;
-	int ret;
-
-	mail_index_modseq_enable(index);
-	if (mail_index_sync_begin(index, &sync_ctx, &view, &trans, 0) < 0) {
-		mailbox_set_index_error(&mbox->box);
-		return -1;
-	}
-	while (mail_index_sync_next(sync_ctx, &rec)) ;
-	if (mail_index_get_header(view)->uid_validity != 0) {
-		/* another process was faster */
-		mail_index_sync_rollback(&sync_ctx);
-		return 0;
-	}
-	if (sqbox_index_build_locked(mbox, view, trans) < 0) {
-		mail_index_sync_rollback(&sync_ctx);
-		return -1;
-	}
-
-	i_zero(&set);
-	set.log.max_size = 1;
-	mail_index_set_optimization_settings(index, &set);
-	ret = mail_index_sync_commit(&sync_ctx);
-	set.log.max_size =
-		mbox->box.storage->set->mail_index_log_rotate_max_size;
-	mail_index_set_optimization_settings(index, &set);
-	if (ret < 0) {
-		mailbox_set_index_error(&mbox->box);
-		return -1;
-	}
-	return 1;
-}
-
-int sqbox_index_build_if_missing(struct mailbox *box)
-{
-	struct sqbox_mailbox *mbox = SQBOX_MAILBOX(box);
-	struct index_mailbox_context *ibox = INDEX_STORAGE_CONTEXT(box);
-	struct sqb_mailbox_status status;
-	const char *dir, *log_path;
-	struct stat st;
-	int ret;
-
-	/* A mailbox that never had a message has no history to tell. */
-	if (sqb_mailbox_status(sqbox_store(box), mbox->id,
-			       &status) == SQB_OK && status.uidnext == 1)
-		return 0;
-	if (mailbox_get_path_to(box, MAILBOX_LIST_PATH_TYPE_INDEX, &dir) <= 0)
-		return 0;
-	log_path = t_strdup_printf("%s/%s.log", dir, box->index_prefix);
-	if (stat(log_path, &st) == 0 || errno != ENOENT)
-		return 0;
-
-	if (index_storage_mailbox_alloc_index(box) < 0)
-		return -1;
-	(void)mailbox_get_permissions(box);
-	mail_index_set_fsync_mode(box->index, FSYNC_MODE_NEVER, 0);
-	if (mail_index_open(box->index, ibox->index_flags) <= 0) {
-		mailbox_set_index_error(box);
-		return -1;
-	}
-	mbox->hdr_ext_id = mail_index_ext_register(box->index,
-		SQBOX_STORAGE_NAME, sizeof(struct sqbox_index_header), 0, 0);
-	ret = sqbox_index_build(mbox);
-	mail_index_close(box->index);
-	if (ret > 0)
-		i_unlink_if_exists(t_strconcat(log_path, ".2", NULL));
-	return ret < 0 ? -1 : 0;
 }

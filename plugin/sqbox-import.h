@@ -16,6 +16,7 @@ struct sqbox_import {
 	struct mail_index_transaction *trans; /* foreign */
 	/* Give each message the modseq of its row: for a new index. */
 	bool set_modseqs;
+	uint64_t min_modseq; /* and this at least */
 
 	/* The UID that comes next in the index. */
 	uint64_t next_uid;
@@ -37,23 +38,5 @@ int sqbox_import_all(struct sqbox_import *import);
 
 /* Everything, into an index that forgets what it has had. */
 int sqbox_import_reset(struct sqbox_import *import);
-
-/*
- * Build the index of a mailbox that has none, before the mailbox is opened,
- * so that HIGHESTMODSEQ goes on above all that was given out, and so that a
- * QRESYNC client is told of all expunges: the log must not seem to reach back
- * further than it does.  No effect where there is an index.
- */
-int sqbox_index_build_if_missing(struct mailbox *box);
-
-/* Our header extension; all zero if there is none. */
-void sqbox_index_get_header(struct sqbox_mailbox *mbox,
-			    struct mail_index_view *view,
-			    struct sqbox_index_header *hdr_r);
-
-/* UIDVALIDITY, UIDNEXT, first recent UID and our header, where they differ. */
-void sqbox_index_update_header(const struct sqbox_import *import,
-			       const struct sqb_mailbox_status *status,
-			       uint64_t modseq);
 
 #endif

@@ -5,7 +5,7 @@
 #include "sqbox-attribute.h"
 #include "sqbox-compat.h"
 #include "sqbox-error.h"
-#include "sqbox-import.h"
+#include "sqbox-index.h"
 #include "sqbox-notify.h"
 #include "sqbox-save.h"
 #include "sqbox-storage.h"
@@ -97,14 +97,9 @@ static int sqbox_mailbox_open(struct mailbox *box)
 	mbox->id = status.id;
 	memcpy(mbox->guid, status.guid, sizeof(mbox->guid));
 
-	if (sqbox_index_build_if_missing(box) < 0 ||
-	    index_storage_mailbox_open(box, FALSE) < 0)
+	if (index_storage_mailbox_open(box, FALSE) < 0)
 		return -1;
-	/* It is a cache: the store is what is made durable. */
-	mail_index_set_fsync_mode(box->index, FSYNC_MODE_NEVER, 0);
-	mbox->hdr_ext_id = mail_index_ext_register(box->index,
-		SQBOX_STORAGE_NAME, sizeof(struct sqbox_index_header), 0, 0);
-	return 0;
+	return sqbox_index_check(box, &status);
 }
 
 static void sqbox_mailbox_close(struct mailbox *box)

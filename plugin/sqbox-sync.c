@@ -6,15 +6,9 @@
 #include "mail-index-modseq.h"
 #include "mailbox-recent-flags.h"
 #include "sqbox-error.h"
-#include "sqbox-import.h"
+#include "sqbox-index.h"
 #include "sqbox-sync.h"
 #include "common/txn.h"
-
-/*
- * The store's modseq is at least this far ahead of the index's: more than the
- * records that one sync can add to the log, so that it stays ahead.
- */
-#define SQBOX_MODSEQ_GAP 1024
 
 static const struct {
 	enum mail_flags flag;
@@ -237,24 +231,56 @@ sqbox_sync_raise_store(struct sqbox_sync_context *ctx, uint32_t index_next_uid)
 	return err;
 }
 
+/* Has the store anything that the index does not know? */
+static bool sqbox_sync_wants_import(struct sqbox_sync_context *ctx)
+{
+	return mail_index_get_header(ctx->view)->uid_validity !=
+			ctx->status.uidvalidity ||
+		ctx->modseq != ctx->status.highestmodseq ||
+		(ctx->flags & SQBOX_SYNC_FLAG_MERGE) != 0;
+}
+
+/*
+ * The index may be an older copy of itself, so what is imported must come
+ * after all that was given out: first of all its modseq rises to the store's.
+ */
+static int sqbox_sync_raise_index(struct sqbox_sync_context *ctx)
+{
+	struct mail_index_transaction *trans;
+
+	if (!mail_index_have_modseq_tracking(ctx->mbox->box.index))
+		return 0; /* a new mailbox: none was given out */
+	trans = mail_index_transaction_begin(ctx->view,
+					MAIL_INDEX_TRANSACTION_FLAG_EXTERNAL);
+	mail_index_update_highest_modseq(trans, ctx->status.highestmodseq);
+	if (mail_index_transaction_commit(&trans) < 0) {
+		mailbox_set_index_error(&ctx->mbox->box);
+		return -1;
+	}
+	return 0;
+}
+
 static int sqbox_sync_import(struct sqbox_sync_context *ctx)
 {
 	const struct mail_index_header *hdr =
 		mail_index_get_header(ctx->view);
 	struct sqbox_import *import = &ctx->import;
-	int ret = 0;
 
+	if (!sqbox_sync_wants_import(ctx))
+		return 0;
+	if (sqbox_sync_raise_index(ctx) < 0)
+		return -1;
 	if (hdr->uid_validity != 0 &&
-	    hdr->uid_validity != ctx->status.uidvalidity)
+	    hdr->uid_validity != ctx->status.uidvalidity) {
 		import->must_reset = TRUE;
-	else if (hdr->uid_validity == 0 ||
-		 (ctx->flags & SQBOX_SYNC_FLAG_MERGE) != 0 ||
-		 ctx->modseq < ctx->status.vanished_floor ||
-		 ctx->modseq > ctx->status.highestmodseq)
-		ret = sqbox_import_all(import);
-	else if (ctx->modseq < ctx->status.highestmodseq)
-		ret = sqbox_import_changes(import, ctx->modseq);
-	return ret;
+		return 0;
+	}
+	if (hdr->uid_validity == 0 ||
+	    (ctx->flags & SQBOX_SYNC_FLAG_MERGE) != 0 ||
+	    ctx->modseq < ctx->status.vanished_floor ||
+	    ctx->modseq > ctx->status.highestmodseq)
+		return sqbox_import_all(import);
+	return sqbox_import_changes(import, ctx->modseq);
 }
 
 /*
@@ -267,9 +293,7 @@ static int sqbox_sync_import_for_save(struct sqbox_sync_context *ctx)
 	struct mail_index_transaction *trans;
 	int ret;
 
-	if (mail_index_get_header(ctx->view)->uid_validity != 0 &&
-	    ctx->modseq == ctx->status.highestmodseq &&
-	    (ctx->flags & SQBOX_SYNC_FLAG_MERGE) == 0)
+	if (!sqbox_sync_wants_import(ctx))
 		return 1;
 
 	trans = mail_index_transaction_begin(ctx->view,
@@ -440,6 +464,13 @@ static int sqbox_sync_exchange(struct sqbox_sync_context *ctx)
 	int ret = 1;
 
 	err = sqbox_sync_begin_store(ctx);
+	if (err == SQB_OK && sqbox_sync_wants_import(ctx) &&
+	    ctx->status.uidnext != 1 &&
+	    !mail_index_have_modseq_tracking(box->index)) {
+		/* It cannot be switched on under the lock. */
+		ctx->want_modseqs = TRUE;
+		return 0;
+	}
 	if (err == SQB_OK && ctx->writing)
 		err = sqbox_sync_write_store(ctx);
 	if (err == SQB_NOTFOUND) {
@@ -470,6 +501,7 @@ sqbox_sync_try_begin(struct sqbox_mailbox *mbox, enum sqbox_sync_flags flags,
 	struct sqbox_sync_context *ctx;
 	struct sqbox_index_header hdr;
 	struct mail_index_sync_rec rec;
+	bool want_modseqs;
 	int ret;
 
 	*ctx_r = NULL;
@@ -501,8 +533,18 @@ sqbox_sync_try_begin(struct sqbox_mailbox *mbox, enum sqbox_sync_flags flags,
 	sqbox_import_init(&ctx->import, mbox, ctx->view, ctx->trans);
 
 	ret = sqbox_sync_exchange(ctx);
+	want_modseqs = ctx->want_modseqs;
 	if (ret <= 0)
 		sqbox_sync_rollback(&ctx);
+	if (want_modseqs) {
+		mail_index_modseq_enable(mbox->box.index);
+		if (mail_index_have_modseq_tracking(mbox->box.index)) {
+			return sqbox_sync_try_begin(mbox, flags, index_flags,
+						    ctx_r);
+		}
+		mailbox_set_index_error(&mbox->box);
+		return -1;
+	}
 	*ctx_r = ctx;
 	return ret;
 }

@@ -58,6 +58,8 @@ struct sqbox_sync_context {
 	uint64_t modseq;
 	bool writing; /* else it is only a snapshot */
 	bool store_open;
+	/* The import needs modseqs in the index, which has none yet. */
+	bool want_modseqs;
 };
 
 /*

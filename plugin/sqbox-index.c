@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: MIT */
+/* Copyright (c) 2026 the sqbox authors */
+/* The index as a whole: our header in it, and building it anew. */
+
+#include "lib.h"
+#include "file-lock.h"
+#include "mail-index-alloc-cache.h"
+#include "mail-index-modseq.h"
+#include "sqbox-error.h"
+#include "sqbox-import.h"
+#include "sqbox-index.h"
+#include "sqbox-sync.h"
+#include "common/txn.h"
+
+#define SQBOX_REBUILD_LOCK_NAME "sqbox-rebuild.lock"
+#define SQBOX_REBUILD_LOCK_SECS 60
+
+void sqbox_index_get_header(struct sqbox_mailbox *mbox,
+			    struct mail_index_view *view,
+			    struct sqbox_index_header *hdr_r)
+{
+	const void *data;
+	size_t size;
+
+	i_zero(hdr_r);
+	mail_index_get_header_ext(view, mbox->hdr_ext_id, &data, &size);
+	if (size >= sizeof(*hdr_r))
+		memcpy(hdr_r, data, sizeof(*hdr_r));
+}
+
+static void
+sqbox_index_update_u32(struct mail_index_transaction *trans, size_t offset,
+		       uint32_t old, uint32_t new, bool prepend)
+{
+	if (old != new) {
+		mail_index_update_header(trans, offset, &new, sizeof(new),
+					 prepend);
+	}
+}
+
+void sqbox_index_update_header(const struct sqbox_import *import,
+			       const struct sqb_mailbox_status *status,
+			       uint64_t modseq)
+{
+	struct mail_index_header hdr;
+	struct sqbox_index_header old, new;
+
+	i_zero(&hdr);
+	i_zero(&old);
+	if (!import->reset) {
+		hdr = *mail_index_get_header(import->view);
+		sqbox_index_get_header(import->mbox, import->view, &old);
+	}
+	sqbox_index_update_u32(import->trans,
+		offsetof(struct mail_index_header, uid_validity),
+		hdr.uid_validity, status->uidvalidity, TRUE);
+	if (sqbox_uidnext(status) > import->next_uid &&
+	    status->uidnext != 0) {
+		sqbox_index_update_u32(import->trans,
+			offsetof(struct mail_index_header, next_uid),
+			0, status->uidnext, FALSE);
+	}
+	if (status->first_recent > hdr.first_recent_uid) {
+		sqbox_index_update_u32(import->trans,
+			offsetof(struct mail_index_header, first_recent_uid),
+			hdr.first_recent_uid, status->first_recent, FALSE);
+	}
+
+	i_zero(&new);
+	new.modseq = modseq;
+	if (memcmp(&old, &new, sizeof(old)) != 0) {
+		mail_index_update_header_ext(import->trans,
+					     import->mbox->hdr_ext_id, 0,
+					     &new, sizeof(new));
+	}
+}
+
+/* Is it another mailbox's index, one from later than the store, or none? */
+static bool
+sqbox_index_is_wrong(struct sqbox_mailbox *mbox, struct mail_index_view *view,
+		     const struct sqb_mailbox_status *status)
+{
+	const struct mail_index_header *idx_hdr = mail_index_get_header(view);
+	struct sqbox_index_header hdr;
+
+	if (idx_hdr->uid_validity == 0) {
+		/* A mailbox that never had a message has no history. */
+		return status->uidnext != 1;
+	}
+	sqbox_index_get_header(mbox, view, &hdr);
+	return idx_hdr->uid_validity != status->uidvalidity ||
+		idx_hdr->next_uid > sqbox_uidnext(status) ||
+		hdr.modseq > status->highestmodseq ||
+		(idx_hdr->flags & MAIL_INDEX_HDR_FLAG_FSCKD) != 0;
+}
+
+/*
+ * What the wrong index has given out is not given out again: UIDs and modseqs
+ * of a store that is older than it (restored from a copy, or its last commits
+ * went with the power).
+ */
+static enum sqb_err
+sqbox_index_raise_store(struct sqbox_mailbox *mbox,
+			struct mail_index_view *view,
+			const struct sqb_mailbox_status *status)
+{
+	const struct mail_index_header *idx_hdr = mail_index_get_header(view);
+	struct sqb_store *st = sqbox_store(&mbox->box);
+	struct sqb_mailbox_update update;
+	struct sqbox_index_header hdr;
+	enum sqb_err err;
+
+	if (idx_hdr->uid_validity != status->uidvalidity)
+		return SQB_OK;
+	sqbox_index_get_header(mbox, view, &hdr);
+	i_zero(&update);
+	update.min_uidnext = idx_hdr->next_uid;
+	update.min_modseq = I_MAX(hdr.modseq,
+				  mail_index_modseq_get_highest(view)) +
+		SQBOX_MODSEQ_GAP;
+	err = sqb_txn_begin(st);
+	if (err != SQB_OK)
+		return err;
+	err = sqb_mailbox_update(st, mbox->id, &update);
+	if (err != SQB_OK) {
+		sqb_txn_rollback(st);
+		return err;
+	}
+	return sqb_txn_commit(st);
+}
+
+/* All that the store has goes into the new index, with its modseqs. */
+static int
+sqbox_index_fill(struct sqbox_mailbox *mbox, struct mail_index_view *view,
+		 struct mail_index_transaction *trans, bool new_modseqs)
+{
+	struct sqb_store *st = sqbox_store(&mbox->box);
+	struct sqbox_import import;
+	struct sqb_mailbox_status status;
+	enum sqb_err err;
+	int ret;
+
+	sqbox_import_init(&import, mbox, view, trans);
+	err = sqb_read_begin(st);
+	if (err == SQB_OK) {
+		err = sqb_mailbox_status(st, mbox->id, &status);
+		if (err != SQB_OK)
+			sqb_read_end(st);
+	}
+	if (err != SQB_OK) {
+		sqbox_mailbox_set_error(&mbox->box, err);
+		return -1;
+	}
+	import.set_modseqs = TRUE;
+	/* Flags of a store that went back in time are news to all clients. */
+	import.min_modseq = new_modseqs ? status.highestmodseq : 1;
+	ret = sqbox_import_all(&import);
+	sqb_read_end(st);
+	if (ret < 0)
+		return -1;
+	sqbox_index_update_header(&import, &status, status.highestmodseq);
+	mail_index_update_highest_modseq(trans, status.highestmodseq);
+	return 0;
+}
+
+/*
+ * Build an index in place of none, and rotate its log at once: the first file
+ * must begin at the modseq reached, or it would claim to know of all expunges
+ * before, and QRESYNC clients would not be told of them.
+ */
+static int sqbox_index_build(struct sqbox_mailbox *mbox, bool new_modseqs)
+{
+	struct mail_index *index = mbox->box.index;
+	struct mail_index_optimization_settings set;
+	struct mail_index_sync_ctx *sync_ctx;
+	struct mail_index_view *view;
+	struct mail_index_transaction *trans;
+	struct mail_index_sync_rec rec;
+	int ret;
+
+	mail_index_modseq_enable(index);
+	if (mail_index_sync_begin(index, &sync_ctx, &view, &trans, 0) < 0) {
+		mailbox_set_index_error(&mbox->box);
+		return -1;
+	}
+	while (mail_index_sync_next(sync_ctx, &rec)) ;
+	if (sqbox_index_fill(mbox, view, trans, new_modseqs) < 0) {
+		mail_index_sync_rollback(&sync_ctx);
+		return -1;
+	}
+
+	i_zero(&set);
+	set.log.max_size = 1;
+	mail_index_set_optimization_settings(index, &set);
+	ret = mail_index_sync_commit(&sync_ctx);
+	set.log.max_size =
+		mbox->box.storage->set->mail_index_log_rotate_max_size;
+	mail_index_set_optimization_settings(index, &set);
+	if (ret < 0)
+		mailbox_set_index_error(&mbox->box);
+	return ret;
+}
+
+/* The index object is there, and closed. */
+static int sqbox_index_open(struct sqbox_mailbox *mbox)
+{
+	struct index_mailbox_context *ibox = INDEX_STORAGE_CONTEXT(&mbox->box);
+
+	if (mail_index_open(mbox->box.index, ibox->index_flags) <= 0) {
+		mailbox_set_index_error(&mbox->box);
+		return -1;
+	}
+	sqbox_index_opened(mbox);
+	return 0;
+}
+
+static void sqbox_index_unlink(const char *path)
+{
+	static const char *const suffixes[] = {
+		"", ".log", ".log.2", ".cache", ".backup", ".tmp", NULL
+	};
+	unsigned int i;
+
+	for (i = 0; suffixes[i] != NULL; i++)
+		i_unlink_if_exists(t_strconcat(path, suffixes[i], NULL));
+}
+
+/*
+ * The rebuild lock is held.  Look again: another process may have done it.
+ * Returns 1 if it is wrong, with the store raised past it; 0 if not; -1.
+ */
+static int sqbox_index_look_again(struct sqbox_mailbox *mbox, bool *new_modseqs_r)
+{
+	struct sqb_mailbox_status status;
+	struct mail_index_view *view;
+	enum sqb_err err;
+	int ret = 0;
+
+	if (sqbox_index_open(mbox) < 0)
+		return -1;
+	view = mail_index_view_open(mbox->box.index);
+	err = sqb_mailbox_status(sqbox_store(&mbox->box), mbox->id, &status);
+	if (err == SQB_OK && sqbox_index_is_wrong(mbox, view, &status)) {
+		err = sqbox_index_raise_store(mbox, view, &status);
+		*new_modseqs_r =
+			mail_index_get_header(view)->uid_validity != 0;
+		ret = 1;
+	}
+	mail_index_view_close(&view);
+	mail_index_close(mbox->box.index);
+	if (err != SQB_OK) {
+		sqbox_mailbox_set_error(&mbox->box, err);
+		return -1;
+	}
+	return ret;
+}
+
+/* Dovecot's object of the index remembers too much of the old one. */
+static int sqbox_index_forget(struct sqbox_mailbox *mbox)
+{
+	mail_index_alloc_cache_unref(&mbox->box.index);
+	mail_index_alloc_cache_destroy_unrefed();
+	return index_storage_mailbox_alloc_index(&mbox->box);
+}
+
+static int sqbox_index_rebuild_locked(struct sqbox_mailbox *mbox)
+{
+	const char *path = t_strdup(mbox->box.index->filepath);
+	bool new_modseqs;
+	int ret;
+
+	ret = sqbox_index_look_again(mbox, &new_modseqs);
+	if (ret <= 0)
+		return ret;
+	/* Sessions that have it open notice, and their clients reconnect. */
+	sqbox_index_unlink(path);
+	if (sqbox_index_forget(mbox) < 0 || sqbox_index_open(mbox) < 0)
+		return -1;
+	ret = sqbox_index_build(mbox, new_modseqs);
+	mail_index_close(mbox->box.index);
+	if (ret == 0)
+		i_unlink_if_exists(t_strconcat(path, ".log.2", NULL));
+	return ret;
+}
+
+static int sqbox_index_rebuild(struct sqbox_mailbox *mbox)
+{
+	struct file_lock *lock;
+	const char *error;
+	int ret;
+
+	if (mailbox_lock_file_create(&mbox->box, SQBOX_REBUILD_LOCK_NAME,
+				     SQBOX_REBUILD_LOCK_SECS, &lock,
+				     &error) <= 0) {
+		mailbox_set_critical(&mbox->box, "sqbox: "
+			"cannot lock the index to rebuild it: %s", error);
+		return -1;
+	}
+	T_BEGIN {
+		ret = sqbox_index_rebuild_locked(mbox);
+	} T_END;
+	file_lock_free(&lock);
+	return ret;
+}
+
+void sqbox_index_opened(struct sqbox_mailbox *mbox)
+{
+	struct mailbox *box = &mbox->box;
+
+	/* It is a cache: the store is what is made durable. */
+	mail_index_set_fsync_mode(box->index, FSYNC_MODE_NEVER, 0);
+	mbox->hdr_ext_id = mail_index_ext_register(box->index,
+		SQBOX_STORAGE_NAME, sizeof(struct sqbox_index_header), 0, 0);
+}
+
+int sqbox_index_check(struct mailbox *box,
+		      const struct sqb_mailbox_status *status)
+{
+	struct sqbox_mailbox *mbox = SQBOX_MAILBOX(box);
+
+	sqbox_index_opened(mbox);
+	if (!sqbox_index_is_wrong(mbox, box->view, status))
+		return 0;
+	index_storage_mailbox_close(box);
+	box->opened = FALSE;
+	if (sqbox_index_rebuild(mbox) < 0 ||
+	    index_storage_mailbox_open(box, FALSE) < 0)
+		return -1;
+	sqbox_index_opened(mbox);
+	return 0;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/* Copyright (c) 2026 the sqbox authors */
+#ifndef SQBOX_INDEX_H
+#define SQBOX_INDEX_H
+
+#include "sqbox-import.h"
+#include "sqbox-storage.h"
+
+/*
+ * The store's modseq is at least this far ahead of the index's: more than the
+ * records that one sync can add to the log, so that it stays ahead.
+ */
+#define SQBOX_MODSEQ_GAP 1024
+
+/* What is to be set on each open of the index. */
+void sqbox_index_opened(struct sqbox_mailbox *mbox);
+
+/*
+ * The mailbox has just been opened.  If its index was lost, belongs to another
+ * mailbox, is from later than the store, or had to be repaired, build it anew
+ * from the store, so that HIGHESTMODSEQ goes on above all that was given out,
+ * and QRESYNC clients are told of all expunges.  Returns 0 or -1.
+ */
+int sqbox_index_check(struct mailbox *box,
+		      const struct sqb_mailbox_status *status);
+
+/* Our header extension; all zero if there is none. */
+void sqbox_index_get_header(struct sqbox_mailbox *mbox,
+			    struct mail_index_view *view,
+			    struct sqbox_index_header *hdr_r);
+
+/* UIDVALIDITY, UIDNEXT, first recent UID and our header, where they differ. */
+void sqbox_index_update_header(const struct sqbox_import *import,
+			       const struct sqb_mailbox_status *status,
+			       uint64_t modseq);
+
+#endif
