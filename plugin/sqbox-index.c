@@ -201,6 +201,16 @@ static int sqbox_index_build(struct sqbox_mailbox *mbox, bool new_modseqs)
 	return ret;
 }
 
+static void sqbox_index_opened(struct sqbox_mailbox *mbox)
+{
+	struct mailbox *box = &mbox->box;
+
+	/* It is a cache: the store is what is made durable. */
+	mail_index_set_fsync_mode(box->index, FSYNC_MODE_NEVER, 0);
+	mbox->hdr_ext_id = mail_index_ext_register(box->index,
+		SQBOX_STORAGE_NAME, sizeof(struct sqbox_index_header), 0, 0);
+}
+
 /* The index object is there, and closed. */
 static int sqbox_index_open(struct sqbox_mailbox *mbox)
 {
@@ -229,15 +239,17 @@ static void sqbox_index_unlink(const char *path)
  * The rebuild lock is held.  Look again: another process may have done it.
  * Returns 1 if it is wrong, with the store raised past it; 0 if not; -1.
  */
-static int sqbox_index_look_again(struct sqbox_mailbox *mbox, bool *new_modseqs_r)
+static int
+sqbox_index_look_again(struct sqbox_mailbox *mbox, bool *new_modseqs_r)
 {
 	struct sqb_mailbox_status status;
 	struct mail_index_view *view;
 	enum sqb_err err;
 	int ret = 0;
 
+	*new_modseqs_r = TRUE;
 	if (sqbox_index_open(mbox) < 0)
-		return -1;
+		return 1;
 	view = mail_index_view_open(mbox->box.index);
 	err = sqb_mailbox_status(sqbox_store(&mbox->box), mbox->id, &status);
 	if (err == SQB_OK && sqbox_index_is_wrong(mbox, view, &status)) {
@@ -303,26 +315,20 @@ static int sqbox_index_rebuild(struct sqbox_mailbox *mbox)
 	return ret;
 }
 
-void sqbox_index_opened(struct sqbox_mailbox *mbox)
-{
-	struct mailbox *box = &mbox->box;
-
-	/* It is a cache: the store is what is made durable. */
-	mail_index_set_fsync_mode(box->index, FSYNC_MODE_NEVER, 0);
-	mbox->hdr_ext_id = mail_index_ext_register(box->index,
-		SQBOX_STORAGE_NAME, sizeof(struct sqbox_index_header), 0, 0);
-}
-
-int sqbox_index_check(struct mailbox *box,
-		      const struct sqb_mailbox_status *status)
+int sqbox_index_open_box(struct mailbox *box,
+			 const struct sqb_mailbox_status *status)
 {
 	struct sqbox_mailbox *mbox = SQBOX_MAILBOX(box);
 
-	sqbox_index_opened(mbox);
-	if (!sqbox_index_is_wrong(mbox, box->view, status))
-		return 0;
-	index_storage_mailbox_close(box);
-	box->opened = FALSE;
+	if (index_storage_mailbox_open(box, FALSE) == 0) {
+		sqbox_index_opened(mbox);
+		if (!sqbox_index_is_wrong(mbox, box->view, status))
+			return 0;
+		index_storage_mailbox_close(box);
+		box->opened = FALSE;
+	} else if (box->mailbox_deleted || box->index == NULL) {
+		return -1;
+	}
 	if (sqbox_index_rebuild(mbox) < 0 ||
 	    index_storage_mailbox_open(box, FALSE) < 0)
 		return -1;

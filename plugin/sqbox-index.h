@@ -12,17 +12,14 @@
  */
 #define SQBOX_MODSEQ_GAP 1024
 
-/* What is to be set on each open of the index. */
-void sqbox_index_opened(struct sqbox_mailbox *mbox);
-
 /*
- * The mailbox has just been opened.  If its index was lost, belongs to another
- * mailbox, is from later than the store, or had to be repaired, build it anew
- * from the store, so that HIGHESTMODSEQ goes on above all that was given out,
- * and QRESYNC clients are told of all expunges.  Returns 0 or -1.
+ * Open the mailbox's index.  If it was lost, cannot be read, belongs to another
+ * mailbox, is from later than the store, or had to be repaired, it is built
+ * anew from the store, so that HIGHESTMODSEQ goes on above all that was given
+ * out, and QRESYNC clients are told of all expunges.  Returns 0 or -1.
  */
-int sqbox_index_check(struct mailbox *box,
-		      const struct sqb_mailbox_status *status);
+int sqbox_index_open_box(struct mailbox *box,
+			 const struct sqb_mailbox_status *status);
 
 /* Our header extension; all zero if there is none. */
 void sqbox_index_get_header(struct sqbox_mailbox *mbox,

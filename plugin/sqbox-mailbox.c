@@ -97,9 +97,7 @@ static int sqbox_mailbox_open(struct mailbox *box)
 	mbox->id = status.id;
 	memcpy(mbox->guid, status.guid, sizeof(mbox->guid));
 
-	if (index_storage_mailbox_open(box, FALSE) < 0)
-		return -1;
-	return sqbox_index_check(box, &status);
+	return sqbox_index_open_box(box, &status);
 }
 
 static void sqbox_mailbox_close(struct mailbox *box)
