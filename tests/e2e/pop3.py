@@ -48,6 +48,10 @@ class Pop3:
     def many(self, line):
         """The octets of a multi-line answer, dots removed."""
         self.ok(line)
+        return self.rest()
+
+    def rest(self):
+        """What follows the first line of a multi-line answer."""
         out = []
         while True:
             line = self.file.readline()
