@@ -452,7 +452,7 @@ START_TEST(pages_in_circles_do_not_keep_it_from_ending)
 END_TEST
 
 #define COUNT(cases) ((int)(sizeof(cases) / sizeof(*(cases))))
-#define SMASHES 200
+#define SMASHES 40
 
 static TCase *new_case(Suite *suite, const char *name, void (*end)(void))
 {
