@@ -14,8 +14,6 @@ fi
 
 # CK_FORK=no: all in one process, which ends with everything freed.
 export CK_FORK=no CK_TIMEOUT_MULTIPLIER=20
-# test-model does as many operations as it is told.
-export SQB_OPS=3000
 export SQB_OPS=1000 # of test-model
 # shellcheck disable=SC2086 # one word per program
 printf '%s\n' $SQBOX_UNIT_TESTS |
