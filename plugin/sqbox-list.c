@@ -150,12 +150,28 @@ sqbox_list_get_temp_prefix(struct mailbox_list *_list, bool global)
 
 /* Iteration */
 
+/*
+ * A store has an INBOX from the beginning.  In a namespace that is not for
+ * INBOX it is a mailbox like any other, and there only once it was used.
+ */
+static bool
+sqbox_list_is_unused_inbox(struct mailbox_list *list, const char *name,
+			   const struct sqb_mailbox_status *status)
+{
+	return strcmp(name, "INBOX") == 0 &&
+		(list->ns->flags & (NAMESPACE_FLAG_INBOX_USER |
+				    NAMESPACE_FLAG_INBOX_ANY)) == 0 &&
+		status->uidnext == 1 && !status->has_children;
+}
+
 static void
-sqbox_list_add(struct sqbox_list_iterate_context *ctx, const char *vname,
-	       const struct sqb_mailbox_status *status)
+sqbox_list_add(struct sqbox_list_iterate_context *ctx, const char *name,
+	       const char *vname, const struct sqb_mailbox_status *status)
 {
 	struct mailbox_list_iter_update_context update_ctx;
 
+	if (sqbox_list_is_unused_inbox(ctx->ctx.list, name, status))
+		return;
 	i_zero(&update_ctx);
 	update_ctx.iter_ctx = &ctx->ctx;
 	update_ctx.tree_ctx = ctx->tree;
@@ -175,8 +191,8 @@ sqbox_list_add_all(struct sqbox_list_iterate_context *ctx, struct sqb_store *st)
 
 	iter = sqb_mailbox_iter_begin(st);
 	while (sqb_mailbox_iter_next(iter, &info)) T_BEGIN {
-		sqbox_list_add(ctx, mailbox_list_get_vname(ctx->ctx.list,
-							   info.name),
+		sqbox_list_add(ctx, info.name,
+			       mailbox_list_get_vname(ctx->ctx.list, info.name),
 			       &info.status);
 	} T_END;
 	return sqb_mailbox_iter_end(&iter);
@@ -186,18 +202,18 @@ static enum sqb_err
 sqbox_list_add_one(struct sqbox_list_iterate_context *ctx,
 		   struct sqb_store *st, const char *vname)
 {
+	const char *name = mailbox_list_get_storage_name(ctx->ctx.list, vname);
 	struct sqb_mailbox_status status;
 	struct sqb_mailbox_id id;
 	enum sqb_err err;
 
-	err = sqb_mailbox_find(st, mailbox_list_get_storage_name(
-		ctx->ctx.list, vname), &id);
+	err = sqb_mailbox_find(st, name, &id);
 	if (err == SQB_OK)
 		err = sqb_mailbox_status(st, id, &status);
 	if (err == SQB_NOTFOUND || err == SQB_INVALID)
 		return SQB_OK;
 	if (err == SQB_OK)
-		sqbox_list_add(ctx, vname, &status);
+		sqbox_list_add(ctx, name, vname, &status);
 	return err;
 }
 
