@@ -175,6 +175,9 @@ class Worker(Client):
     def connect(self):
         """False if the server died meanwhile."""
         if self.connection is not None:
+            # Hear of what was given to this client since the last round.
+            self.doing = 'NOOP'
+            self.ok('NOOP')
             return True
         self.selected = None
         try:

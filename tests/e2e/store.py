@@ -51,7 +51,7 @@ class Store:
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, **self.as_owner())
         assert result.returncode == 0, \
-            f"sqbox {' '.join(args)}: exit {result.returncode}\n{result.stdout}"
+            f'sqbox {args}: exit {result.returncode}\n{result.stdout}'
         return result.stdout
 
     def check(self):
