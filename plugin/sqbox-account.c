@@ -37,10 +37,9 @@ static void sqbox_account_warm(struct sqb_store *st)
 		(void)sqb_mailbox_status(st, id, &status);
 }
 
-static int
-sqbox_account_open(const char *path, bool create,
-		   const struct sqbox_account_settings *set,
-		   struct sqb_store **st_r, const char **error_r)
+static int sqbox_account_open(const char *path, bool create,
+			      const struct sqbox_account_settings *set,
+			      struct sqb_store **st_r, const char **error_r)
 {
 	struct sqb_store *st;
 	enum sqb_err err;
@@ -48,16 +47,19 @@ sqbox_account_open(const char *path, bool create,
 	const char *parent;
 
 	parent = strrchr(path, '/');
-	parent = parent == NULL || parent == path ? "/" :
-		t_strdup_until(path, parent);
+	parent = parent == NULL || parent == path ?
+			 "/" :
+			 t_strdup_until(path, parent);
 	if (create && mkdir_parents(parent, 0700) < 0 && errno != EEXIST) {
 		*error_r = t_strdup_printf("mkdir(%s) failed: %m", parent);
 		return -1;
 	}
 	err = sqb_store_open(path, create ? SQB_OPEN_CREATE : 0, &st, &error);
 	if (err != SQB_OK) {
-		*error_r = error != NULL ? t_strdup(error) :
-			t_strdup_printf("%s: no sqbox store there", path);
+		*error_r = error != NULL ?
+				   t_strdup(error) :
+				   t_strdup_printf("%s: no sqbox store there",
+						   path);
 		free(error);
 		return -1;
 	}
@@ -130,8 +132,9 @@ void sqbox_account_unref(struct sqbox_account **_account)
 		i_error("sqbox: %s: %s", sqb_store_dir(account->st),
 			sqb_store_errmsg(account->st));
 	}
-	if (sqb_purge_wanted(account->st, SQB_PURGE_GRACE_SECS,
-			     &wanted) == SQB_OK && wanted) {
+	if (sqb_purge_wanted(account->st, SQB_PURGE_GRACE_SECS, &wanted) ==
+		    SQB_OK &&
+	    wanted) {
 		(void)sqb_purge(account->st, SQB_PURGE_GRACE_SECS,
 				SQBOX_PURGE_BATCHES, NULL);
 	}
@@ -151,8 +154,9 @@ static unsigned int sqbox_account_sync_wait(struct sqbox_account *account)
 	i_gettimeofday(&now);
 	msecs = timeval_diff_msecs(&now, &account->unsynced_since);
 	/* negative: the clock was set back */
-	return msecs < 0 || msecs >= SQBOX_SYNC_DELAY_MSECS ? 0 :
-		SQBOX_SYNC_DELAY_MSECS - (unsigned int)msecs;
+	return msecs < 0 || msecs >= SQBOX_SYNC_DELAY_MSECS ?
+		       0 :
+		       SQBOX_SYNC_DELAY_MSECS - (unsigned int)msecs;
 }
 
 static void
@@ -187,9 +191,9 @@ static void
 sqbox_account_schedule(struct sqbox_account *account, unsigned int msecs)
 {
 	if (account->to_later == NULL) {
-		account->to_later = timeout_add_to(io_loop_get_root(), msecs,
-						   sqbox_account_later,
-						   account);
+		account->to_later =
+			timeout_add_to(io_loop_get_root(), msecs,
+				       sqbox_account_later, account);
 	}
 }
 

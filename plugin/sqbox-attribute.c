@@ -21,9 +21,8 @@ struct sqbox_attribute_iter {
 };
 
 /* Is it for the store to keep, or for mail_attribute_dict? */
-static bool
-sqbox_attribute_is_ours(struct mailbox *box,
-			enum mail_attribute_type type_flags)
+static bool sqbox_attribute_is_ours(struct mailbox *box,
+				    enum mail_attribute_type type_flags)
 {
 	struct mail_namespace *ns = mailbox_get_namespace(box);
 
@@ -34,14 +33,15 @@ sqbox_attribute_is_ours(struct mailbox *box,
 		return FALSE;
 	/* What is private to a visitor is not to be kept with the owner. */
 	return (type_flags & MAIL_ATTRIBUTE_TYPE_MASK) !=
-		MAIL_ATTRIBUTE_TYPE_PRIVATE || ns->owner == ns->user;
+		       MAIL_ATTRIBUTE_TYPE_PRIVATE ||
+	       ns->owner == ns->user;
 }
 
 static const char *
 sqbox_attribute_key(enum mail_attribute_type type_flags, const char *key)
 {
 	bool private = (type_flags & MAIL_ATTRIBUTE_TYPE_MASK) ==
-		MAIL_ATTRIBUTE_TYPE_PRIVATE;
+		       MAIL_ATTRIBUTE_TYPE_PRIVATE;
 
 	return t_strconcat(private ? "private/" : "shared/", key, NULL);
 }
@@ -57,18 +57,17 @@ int sqbox_attribute_set(struct mailbox_transaction_context *t,
 {
 	struct sqbox_mailbox *mbox = SQBOX_MAILBOX(t->box);
 	struct sqb_store *st = sqbox_store(t->box);
-	time_t changed = value->last_change != 0 ? value->last_change :
-		ioloop_time;
+	time_t changed =
+		value->last_change != 0 ? value->last_change : ioloop_time;
 	bool pvt = (type_flags & MAIL_ATTRIBUTE_TYPE_MASK) ==
-		MAIL_ATTRIBUTE_TYPE_PRIVATE;
+		   MAIL_ATTRIBUTE_TYPE_PRIVATE;
 	const char *str;
 	size_t size = 0;
 	enum sqb_err err;
 
 	if (!sqbox_attribute_is_ours(t->box, type_flags))
 		return index_storage_attribute_set(t, type_flags, key, value);
-	if (mailbox_attribute_value_to_string(t->box->storage, value,
-					      &str) < 0)
+	if (mailbox_attribute_value_to_string(t->box->storage, value, &str) < 0)
 		return -1;
 	if (str != NULL)
 		size = strlen(str);
@@ -114,8 +113,8 @@ int sqbox_attribute_get(struct mailbox *box,
 	if (sqbox_attribute_open(box) < 0)
 		return -1;
 	err = sqb_attribute_get(st, SQBOX_MAILBOX(box)->id,
-				sqbox_attribute_key(type_flags, key),
-				&value, &size, &changed);
+				sqbox_attribute_key(type_flags, key), &value,
+				&size, &changed);
 	if (err == SQB_NOTFOUND)
 		return 0;
 	if (err != SQB_OK) {
@@ -164,13 +163,13 @@ sqbox_attribute_iter_init(struct mailbox *box,
 	iter->iter.box = box;
 	p_array_init(&iter->keys, pool, 16);
 	if (!sqbox_attribute_is_ours(box, type_flags)) {
-		iter->dict_iter = index_storage_attribute_iter_init(box,
-							type_flags, prefix);
+		iter->dict_iter = index_storage_attribute_iter_init(
+			box, type_flags, prefix);
 	} else if (sqbox_attribute_open(box) < 0) {
 		iter->failed = TRUE;
 	} else {
-		sqbox_attribute_read_keys(iter,
-			sqbox_attribute_key(type_flags, prefix));
+		sqbox_attribute_read_keys(
+			iter, sqbox_attribute_key(type_flags, prefix));
 	}
 	return &iter->iter;
 }

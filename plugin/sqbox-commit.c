@@ -7,6 +7,7 @@
 #include "ioloop.h"
 #include "seq-range-array.h"
 #include "sqbox-error.h"
+#include "sqbox-flags.h"
 #include "sqbox-save.h"
 #include "common/txn.h"
 
@@ -27,7 +28,7 @@ sqbox_commit_get_keywords(struct sqbox_save_context *ctx,
 	t_array_init(&indexes, 8);
 	t_array_init(&numbers, 8);
 	mail_index_lookup_keywords(view, seq, &indexes);
-	array_foreach_elem(&indexes, idx) {
+	array_foreach_elem (&indexes, idx) {
 		err = sqb_keyword_number(ctx->sync_ctx->st,
 					 array_idx_elem(names, idx), TRUE,
 					 &number);
@@ -56,8 +57,8 @@ sqbox_commit_get_row(struct sqbox_save_context *ctx,
 	new_r->flags = sqbox_flags_to_store(rec->flags);
 	new_r->min_modseq = smail->min_modseq;
 	new_r->date = smail->received_date;
-	new_r->save_date = smail->save_date == (time_t)-1 ?
-		ioloop_time : smail->save_date;
+	new_r->save_date =
+		smail->save_date == (time_t)-1 ? ioloop_time : smail->save_date;
 	new_r->pop3_uidl = smail->pop3_uidl;
 	new_r->pop3_order = smail->pop3_order;
 	return sqbox_commit_get_keywords(ctx, view, smail->seq,
@@ -86,9 +87,8 @@ sqbox_commit_mail(struct sqbox_save_context *ctx, struct mail_index_view *view,
 	return sqb_message_copy(st, &smail->src, ctx->mbox->id, &new, &uid);
 }
 
-static enum sqb_err
-sqbox_commit_mails(struct sqbox_save_context *ctx,
-		   const ARRAY_TYPE(seq_range) *uids)
+static enum sqb_err sqbox_commit_mails(struct sqbox_save_context *ctx,
+				       const ARRAY_TYPE(seq_range) * uids)
 {
 	const struct sqbox_save_mail *smail;
 	struct mail_index_view *view;
@@ -99,12 +99,15 @@ sqbox_commit_mails(struct sqbox_save_context *ctx,
 
 	view = mail_index_transaction_open_updated_view(ctx->trans);
 	seq_range_array_iter_init(&iter, uids);
-	array_foreach(&ctx->mails, smail) T_BEGIN {
-		if (!seq_range_array_iter_nth(&iter, n++, &uid))
-			i_unreached();
-		if (err == SQB_OK)
-			err = sqbox_commit_mail(ctx, view, smail, uid);
-	} T_END;
+	array_foreach (&ctx->mails, smail)
+		T_BEGIN
+		{
+			if (!seq_range_array_iter_nth(&iter, n++, &uid))
+				i_unreached();
+			if (err == SQB_OK)
+				err = sqbox_commit_mail(ctx, view, smail, uid);
+		}
+	T_END;
 	mail_index_view_close(&view);
 	return err;
 }
@@ -114,8 +117,8 @@ static void
 sqbox_commit_set_error(struct sqbox_save_context *ctx, enum sqb_err err)
 {
 	if (err == SQB_NOTFOUND) {
-		mail_storage_set_error(ctx->mbox->box.storage,
-			MAIL_ERROR_EXPUNGED,
+		mail_storage_set_error(
+			ctx->mbox->box.storage, MAIL_ERROR_EXPUNGED,
 			"Some of the requested messages no longer exist.");
 	} else if (err == SQB_EXISTS || err == SQB_INVALID) {
 		/* no fault of the client's: the numbers are ours */
@@ -139,8 +142,8 @@ int sqbox_transaction_save_commit_pre(struct mail_save_context *_ctx)
 		/* all of them failed, or were cancelled */
 		return 0;
 	}
-	if (sqbox_sync_begin(ctx->mbox, SQBOX_SYNC_FLAG_SAVE,
-			     &ctx->sync_ctx) < 0) {
+	if (sqbox_sync_begin(ctx->mbox, SQBOX_SYNC_FLAG_SAVE, &ctx->sync_ctx) <
+	    0) {
 		sqbox_transaction_save_rollback(_ctx);
 		return -1;
 	}
@@ -148,7 +151,7 @@ int sqbox_transaction_save_commit_pre(struct mail_save_context *_ctx)
 	if (sqbox_uidnext(&sync_ctx->status) + array_count(&ctx->mails) >
 	    1ULL << 32) {
 		mail_storage_set_error(t->box->storage, MAIL_ERROR_LIMIT,
-			"The mailbox has used all its UIDs");
+				       "The mailbox has used all its UIDs");
 		sqbox_transaction_save_rollback(_ctx);
 		return -1;
 	}
@@ -175,7 +178,7 @@ static void sqbox_save_free(struct sqbox_save_context *ctx)
 {
 	struct sqbox_save_mail *smail;
 
-	array_foreach_modifiable(&ctx->mails, smail) {
+	array_foreach_modifiable (&ctx->mails, smail) {
 		sqb_body_writer_free(&smail->writer);
 		i_free(smail->pop3_uidl);
 	}
@@ -183,15 +186,16 @@ static void sqbox_save_free(struct sqbox_save_context *ctx)
 	i_free(ctx);
 }
 
-void sqbox_transaction_save_commit_post(struct mail_save_context *_ctx,
-			struct mail_index_transaction_commit_result *result)
+void sqbox_transaction_save_commit_post(
+	struct mail_save_context *_ctx,
+	struct mail_index_transaction_commit_result *result)
 {
 	struct sqbox_save_context *ctx = SQBOX_SAVECTX(_ctx);
 
 	_ctx->transaction = NULL; /* it is freed already */
 	if (ctx->sync_ctx != NULL) {
-		mail_index_sync_set_commit_result(
-			ctx->sync_ctx->index_sync_ctx, result);
+		mail_index_sync_set_commit_result(ctx->sync_ctx->index_sync_ctx,
+						  result);
 		/* The store has the mails: should the index fail, the next
 		   sync brings them in. */
 		(void)sqbox_sync_commit_index(&ctx->sync_ctx);

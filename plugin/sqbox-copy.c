@@ -10,19 +10,17 @@
 #include "sqbox-save.h"
 
 /* The same store, and nothing that wants to see the octets go by. */
-static bool sqbox_copy_can_share(struct mail_save_context *ctx,
-				 struct mail *mail)
+static bool
+sqbox_copy_can_share(struct mail_save_context *ctx, struct mail *mail)
 {
 	struct mailbox *dest = ctx->transaction->box;
 
 	return strcmp(mail->box->storage->name, SQBOX_STORAGE_NAME) == 0 &&
-		sqbox_store(mail->box) == sqbox_store(dest) &&
-		!mail->saving && !dest->disable_reflink_copy_to &&
-		ctx->data.guid == NULL;
+	       sqbox_store(mail->box) == sqbox_store(dest) && !mail->saving &&
+	       !dest->disable_reflink_copy_to && ctx->data.guid == NULL;
 }
 
-static int
-sqbox_copy_share(struct mail_save_context *_ctx, struct mail *mail)
+static int sqbox_copy_share(struct mail_save_context *_ctx, struct mail *mail)
 {
 	struct sqbox_save_context *ctx = SQBOX_SAVECTX(_ctx);
 	struct mail_save_data *mdata = &_ctx->data;
@@ -43,7 +41,8 @@ sqbox_copy_share(struct mail_save_context *_ctx, struct mail *mail)
 	i_zero(&smail.src.keywords); /* dies with the next call */
 
 	smail.received_date = mdata->received_date == (time_t)-1 ?
-		(time_t)smail.src.date : mdata->received_date;
+				      (time_t)smail.src.date :
+				      mdata->received_date;
 	smail.save_date = mdata->save_date;
 	smail.min_modseq = mdata->min_modseq;
 	smail.pop3_uidl = i_strdup(mdata->pop3_uidl);
@@ -71,9 +70,11 @@ int sqbox_copy(struct mail_save_context *_ctx, struct mail *mail)
 	ctx->finished = TRUE;
 	if (!sqbox_copy_can_share(_ctx, mail))
 		return mail_storage_copy(_ctx, mail);
-	T_BEGIN {
+	T_BEGIN
+	{
 		ret = sqbox_copy_share(_ctx, mail);
-	} T_END;
+	}
+	T_END;
 	index_save_context_free(_ctx);
 	return ret;
 }

@@ -9,9 +9,8 @@
  * The client's view of an error.  Returns FALSE for what a client can do
  * nothing about: it is told "internal error" then, and the log says more.
  */
-static bool
-sqbox_error_for_client(enum sqb_err err, enum mail_error *error_r,
-		       const char **text_r, bool *log_r)
+static bool sqbox_error_for_client(enum sqb_err err, enum mail_error *error_r,
+				   const char **text_r, bool *log_r)
 {
 	*log_r = FALSE;
 	*text_r = NULL; /* the store's own sentence */
@@ -67,8 +66,9 @@ void sqbox_mailbox_set_error(struct mailbox *box, enum sqb_err err)
 	bool log;
 
 	if (err == SQB_NOTFOUND || err == SQB_NOSELECT) {
-		mail_storage_set_error(box->storage, MAIL_ERROR_NOTFOUND,
-				       T_MAIL_ERR_MAILBOX_NOT_FOUND(box->vname));
+		mail_storage_set_error(
+			box->storage, MAIL_ERROR_NOTFOUND,
+			T_MAIL_ERR_MAILBOX_NOT_FOUND(box->vname));
 	} else if (!sqbox_error_for_client(err, &error, &text, &log)) {
 		mailbox_set_critical(box, "sqbox: %s", msg);
 	} else {
@@ -103,8 +103,9 @@ void sqbox_list_set_error(struct mailbox_list *list, struct sqb_store *st,
 	bool log;
 
 	if (err == SQB_NOTFOUND || err == SQB_NOSELECT) {
-		mailbox_list_set_error(list, MAIL_ERROR_NOTFOUND,
-				       T_MAILBOX_LIST_ERR_NOT_FOUND(list, name));
+		mailbox_list_set_error(
+			list, MAIL_ERROR_NOTFOUND,
+			T_MAILBOX_LIST_ERR_NOT_FOUND(list, name));
 	} else if (!sqbox_error_for_client(err, &error, &text, &log)) {
 		mailbox_list_set_critical(list, "sqbox: %s", msg);
 	} else {

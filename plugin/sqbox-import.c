@@ -4,15 +4,15 @@
 #include "lib.h"
 #include "array.h"
 #include "sqbox-error.h"
+#include "sqbox-flags.h"
 #include "sqbox-import.h"
 #include "sqbox-sync.h"
 #include "common/changes.h"
 
 /* Keywords */
 
-static int
-sqbox_import_add_keyword(struct sqbox_mailbox *mbox, uint32_t number,
-			 ARRAY_TYPE(keyword_indexes) *indexes)
+static int sqbox_import_add_keyword(struct sqbox_mailbox *mbox, uint32_t number,
+				    ARRAY_TYPE(keyword_indexes) * indexes)
 {
 	const char *name;
 	unsigned int idx;
@@ -22,8 +22,9 @@ sqbox_import_add_keyword(struct sqbox_mailbox *mbox, uint32_t number,
 	if (err != SQB_OK) {
 		if (err == SQB_NOTFOUND) {
 			mailbox_set_critical(&mbox->box,
-				"sqbox: keyword %u has no name: "
-				"run sqbox check on the store", number);
+					     "sqbox: keyword %u has no name: "
+					     "run sqbox check on the store",
+					     number);
 			return 0; /* the others are still good */
 		}
 		sqbox_mailbox_set_error(&mbox->box, err);
@@ -34,30 +35,28 @@ sqbox_import_add_keyword(struct sqbox_mailbox *mbox, uint32_t number,
 	return 0;
 }
 
-static int
-sqbox_import_get_keywords(struct sqbox_mailbox *mbox,
-			  const struct sqb_keywords *keywords,
-			  ARRAY_TYPE(keyword_indexes) *indexes)
+static int sqbox_import_get_keywords(struct sqbox_mailbox *mbox,
+				     const struct sqb_keywords *keywords,
+				     ARRAY_TYPE(keyword_indexes) * indexes)
 {
 	uint64_t mask = keywords->mask;
 	uint32_t i;
 
 	for (; mask != 0; mask &= mask - 1) {
-		if (sqbox_import_add_keyword(mbox,
-				(uint32_t)__builtin_ctzll(mask), indexes) < 0)
+		if (sqbox_import_add_keyword(
+			    mbox, (uint32_t)__builtin_ctzll(mask), indexes) < 0)
 			return -1;
 	}
 	for (i = 0; i < keywords->more_count; i++) {
-		if (sqbox_import_add_keyword(mbox, keywords->more[i],
-					     indexes) < 0)
+		if (sqbox_import_add_keyword(mbox, keywords->more[i], indexes) <
+		    0)
 			return -1;
 	}
 	return 0;
 }
 
-static int
-sqbox_import_keywords(struct sqbox_import *import, uint32_t seq,
-		      const struct sqb_message *msg, bool is_new)
+static int sqbox_import_keywords(struct sqbox_import *import, uint32_t seq,
+				 const struct sqb_message *msg, bool is_new)
 {
 	ARRAY_TYPE(keyword_indexes) want, have;
 	struct mail_keywords *keywords;
@@ -81,8 +80,7 @@ sqbox_import_keywords(struct sqbox_import *import, uint32_t seq,
 /* Messages */
 
 static int
-sqbox_import_message(struct sqbox_import *import,
-		     const struct sqb_message *msg)
+sqbox_import_message(struct sqbox_import *import, const struct sqb_message *msg)
 {
 	const struct mail_index_record *rec;
 	enum mail_flags flags = sqbox_flags_from_store(msg->flags), old;
@@ -91,7 +89,7 @@ sqbox_import_message(struct sqbox_import *import,
 	bool is_new;
 
 	is_new = import->reset ||
-		!mail_index_lookup_seq(import->view, msg->uid, &seq);
+		 !mail_index_lookup_seq(import->view, msg->uid, &seq);
 	if (!is_new) {
 		rec = mail_index_lookup(import->view, seq);
 		old = rec->flags & MAIL_FLAGS_NONRECENT;
@@ -113,13 +111,16 @@ sqbox_import_message(struct sqbox_import *import,
 					flags);
 		import->next_uid = (uint64_t)msg->uid + 1;
 		if (import->set_modseqs) {
-			mail_index_update_modseq(import->trans, seq,
+			mail_index_update_modseq(
+				import->trans, seq,
 				I_MAX(msg->modseq, import->min_modseq));
 		}
 	}
-	T_BEGIN {
+	T_BEGIN
+	{
 		ret = sqbox_import_keywords(import, seq, msg, is_new);
-	} T_END;
+	}
+	T_END;
 	return ret;
 }
 
@@ -128,8 +129,8 @@ sqbox_import_expunge(struct sqbox_import *import, uint32_t uid1, uint32_t uid2)
 {
 	uint32_t seq1, seq2;
 
-	if (!mail_index_lookup_seq_range(import->view, uid1, uid2,
-					 &seq1, &seq2))
+	if (!mail_index_lookup_seq_range(import->view, uid1, uid2, &seq1,
+					 &seq2))
 		return;
 	for (; seq1 <= seq2; seq1++) {
 		if (!mail_index_transaction_is_expunged(import->trans, seq1))
@@ -201,7 +202,8 @@ int sqbox_import_all(struct sqbox_import *import)
 {
 	struct sqb_store *st = sqbox_store(&import->mbox->box);
 
-	return sqbox_import_walk(import,
+	return sqbox_import_walk(
+		import,
 		sqb_message_iter_begin(st, import->mbox->id, 1, (uint32_t)-1),
 		!import->reset);
 }

@@ -52,16 +52,17 @@ void sqbox_index_update_header(const struct sqbox_import *import,
 		sqbox_index_get_header(import->mbox, import->view, &old);
 	}
 	sqbox_index_update_u32(import->trans,
-		offsetof(struct mail_index_header, uid_validity),
-		hdr.uid_validity, status->uidvalidity, TRUE);
-	if (sqbox_uidnext(status) > import->next_uid &&
-	    status->uidnext != 0) {
-		sqbox_index_update_u32(import->trans,
-			offsetof(struct mail_index_header, next_uid),
-			0, status->uidnext, FALSE);
+			       offsetof(struct mail_index_header, uid_validity),
+			       hdr.uid_validity, status->uidvalidity, TRUE);
+	if (sqbox_uidnext(status) > import->next_uid && status->uidnext != 0) {
+		sqbox_index_update_u32(
+			import->trans,
+			offsetof(struct mail_index_header, next_uid), 0,
+			status->uidnext, FALSE);
 	}
 	if (status->first_recent > hdr.first_recent_uid) {
-		sqbox_index_update_u32(import->trans,
+		sqbox_index_update_u32(
+			import->trans,
 			offsetof(struct mail_index_header, first_recent_uid),
 			hdr.first_recent_uid, status->first_recent, FALSE);
 	}
@@ -70,8 +71,8 @@ void sqbox_index_update_header(const struct sqbox_import *import,
 	new.modseq = modseq;
 	if (memcmp(&old, &new, sizeof(old)) != 0) {
 		mail_index_update_header_ext(import->trans,
-					     import->mbox->hdr_ext_id, 0,
-					     &new, sizeof(new));
+					     import->mbox->hdr_ext_id, 0, &new,
+					     sizeof(new));
 	}
 }
 
@@ -89,9 +90,9 @@ sqbox_index_is_wrong(struct sqbox_mailbox *mbox, struct mail_index_view *view,
 	}
 	sqbox_index_get_header(mbox, view, &hdr);
 	return idx_hdr->uid_validity != status->uidvalidity ||
-		idx_hdr->next_uid > sqbox_uidnext(status) ||
-		hdr.modseq > status->highestmodseq ||
-		(idx_hdr->flags & MAIL_INDEX_HDR_FLAG_FSCKD) != 0;
+	       idx_hdr->next_uid > sqbox_uidnext(status) ||
+	       hdr.modseq > status->highestmodseq ||
+	       (idx_hdr->flags & MAIL_INDEX_HDR_FLAG_FSCKD) != 0;
 }
 
 /*
@@ -115,8 +116,8 @@ sqbox_index_raise_store(struct sqbox_mailbox *mbox,
 	sqbox_index_get_header(mbox, view, &hdr);
 	i_zero(&update);
 	update.min_uidnext = idx_hdr->next_uid;
-	update.min_modseq = I_MAX(hdr.modseq,
-				  mail_index_modseq_get_highest(view)) +
+	update.min_modseq =
+		I_MAX(hdr.modseq, mail_index_modseq_get_highest(view)) +
 		SQBOX_MODSEQ_GAP;
 	err = sqb_txn_begin(st);
 	if (err != SQB_OK)
@@ -183,7 +184,8 @@ static int sqbox_index_build(struct sqbox_mailbox *mbox, bool new_modseqs)
 		mailbox_set_index_error(&mbox->box);
 		return -1;
 	}
-	while (mail_index_sync_next(sync_ctx, &rec)) ;
+	while (mail_index_sync_next(sync_ctx, &rec))
+		;
 	if (sqbox_index_fill(mbox, view, trans, new_modseqs) < 0) {
 		mail_index_sync_rollback(&sync_ctx);
 		return -1;
@@ -207,8 +209,9 @@ static void sqbox_index_opened(struct sqbox_mailbox *mbox)
 
 	/* It is a cache: the store is what is made durable. */
 	mail_index_set_fsync_mode(box->index, FSYNC_MODE_NEVER, 0);
-	mbox->hdr_ext_id = mail_index_ext_register(box->index,
-		SQBOX_STORAGE_NAME, sizeof(struct sqbox_index_header), 0, 0);
+	mbox->hdr_ext_id = mail_index_ext_register(
+		box->index, SQBOX_STORAGE_NAME,
+		sizeof(struct sqbox_index_header), 0, 0);
 }
 
 /* The index object is there, and closed. */
@@ -226,9 +229,9 @@ static int sqbox_index_open(struct sqbox_mailbox *mbox)
 
 static void sqbox_index_unlink(const char *path)
 {
-	static const char *const suffixes[] = {
-		"", ".log", ".log.2", ".cache", ".backup", ".tmp", NULL
-	};
+	static const char *const suffixes[] = { "",       ".log",    ".log.2",
+						".cache", ".backup", ".tmp",
+						NULL };
 	unsigned int i;
 
 	for (i = 0; suffixes[i] != NULL; i++)
@@ -254,8 +257,7 @@ sqbox_index_look_again(struct sqbox_mailbox *mbox, bool *new_modseqs_r)
 	err = sqb_mailbox_status(sqbox_store(&mbox->box), mbox->id, &status);
 	if (err == SQB_OK && sqbox_index_is_wrong(mbox, view, &status)) {
 		err = sqbox_index_raise_store(mbox, view, &status);
-		*new_modseqs_r =
-			mail_index_get_header(view)->uid_validity != 0;
+		*new_modseqs_r = mail_index_get_header(view)->uid_validity != 0;
 		ret = 1;
 	}
 	mail_index_view_close(&view);
@@ -304,13 +306,17 @@ static int sqbox_index_rebuild(struct sqbox_mailbox *mbox)
 	if (mailbox_lock_file_create(&mbox->box, SQBOX_REBUILD_LOCK_NAME,
 				     SQBOX_REBUILD_LOCK_SECS, &lock,
 				     &error) <= 0) {
-		mailbox_set_critical(&mbox->box, "sqbox: "
-			"cannot lock the index to rebuild it: %s", error);
+		mailbox_set_critical(&mbox->box,
+				     "sqbox: "
+				     "cannot lock the index to rebuild it: %s",
+				     error);
 		return -1;
 	}
-	T_BEGIN {
+	T_BEGIN
+	{
 		ret = sqbox_index_rebuild_locked(mbox);
-	} T_END;
+	}
+	T_END;
 	file_lock_free(&lock);
 	return ret;
 }

@@ -14,9 +14,8 @@ struct sqbox_istream {
 	uint64_t vsize;
 };
 
-static void
-sqbox_istream_close(struct iostream_private *stream,
-		    bool close_parent ATTR_UNUSED)
+static void sqbox_istream_close(struct iostream_private *stream,
+				bool close_parent ATTR_UNUSED)
 {
 	struct sqbox_istream *sstream =
 		container_of(stream, struct sqbox_istream, istream.iostream);
@@ -30,8 +29,8 @@ sqbox_istream_data(struct sqbox_istream *sstream, uint64_t offset,
 		   const void **data_r, size_t *size_r)
 {
 	if (sstream->writer != NULL) {
-		return sqb_body_writer_data(sstream->writer, offset,
-					    data_r, size_r);
+		return sqb_body_writer_data(sstream->writer, offset, data_r,
+					    size_r);
 	}
 	return sqb_body_data(sstream->reader, offset, data_r, size_r);
 }
@@ -53,8 +52,9 @@ static ssize_t sqbox_istream_read(struct istream_private *stream)
 	err = sqbox_istream_data(sstream, offset, &data, &size);
 	if (err != SQB_OK) {
 		io_stream_set_error(&stream->iostream, "%s",
-				    err == SQB_NOTFOUND ? "message was expunged" :
-				    sqb_store_errmsg(sstream->st));
+				    err == SQB_NOTFOUND ?
+					    "message was expunged" :
+					    sqb_store_errmsg(sstream->st));
 		stream->istream.stream_errno =
 			err == SQB_NOTFOUND ? ENOENT : EIO;
 		return -1;
@@ -75,16 +75,15 @@ static ssize_t sqbox_istream_read(struct istream_private *stream)
 	return (ssize_t)size;
 }
 
-static void
-sqbox_istream_seek(struct istream_private *stream, uoff_t v_offset,
-		   bool mark ATTR_UNUSED)
+static void sqbox_istream_seek(struct istream_private *stream, uoff_t v_offset,
+			       bool mark ATTR_UNUSED)
 {
 	stream->istream.v_offset = v_offset;
 	stream->skip = stream->pos = 0;
 }
 
-static int sqbox_istream_stat(struct istream_private *stream,
-			      bool exact ATTR_UNUSED)
+static int
+sqbox_istream_stat(struct istream_private *stream, bool exact ATTR_UNUSED)
 {
 	struct sqbox_istream *sstream =
 		container_of(stream, struct sqbox_istream, istream);
@@ -114,8 +113,8 @@ static void sqbox_istream_free_reader(void *context)
 	sqb_body_close(&reader);
 }
 
-struct istream *sqbox_istream_create(struct sqb_store *st,
-				     struct sqb_body_reader **_reader)
+struct istream *
+sqbox_istream_create(struct sqb_store *st, struct sqb_body_reader **_reader)
 {
 	struct sqb_body_reader *reader = *_reader;
 	uint64_t vsize = sqb_body_reader_info(reader)->vsize;

@@ -12,8 +12,8 @@ struct istream;
  * chunk in memory.  Damage is a stream error (EIO) whose text names the body;
  * a body freed meanwhile is ENOENT.
  */
-struct istream *sqbox_istream_create(struct sqb_store *st,
-				     struct sqb_body_reader **reader);
+struct istream *
+sqbox_istream_create(struct sqb_store *st, struct sqb_body_reader **reader);
 
 /* The same of what a finished writer holds; the writer must outlive it. */
 struct istream *sqbox_istream_create_writer(struct sqb_store *st,

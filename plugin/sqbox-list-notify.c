@@ -21,8 +21,8 @@ struct sqbox_list_node {
 /* The account at one moment. */
 struct sqbox_list_snapshot {
 	pool_t pool;
-	ARRAY(struct sqbox_list_node) nodes;       /* by id */
-	ARRAY_TYPE(const_string) subscriptions;    /* in octet order */
+	ARRAY(struct sqbox_list_node) nodes;    /* by id */
+	ARRAY_TYPE(const_string) subscriptions; /* in octet order */
 	uint32_t data_version;
 };
 
@@ -133,8 +133,8 @@ sqbox_list_notify_add(struct sqbox_list_notify *notify,
 	rec->storage_name = p_strdup(pool, name);
 	rec->vname = p_strdup(pool, mailbox_list_get_vname(list, name));
 	if (old_name != NULL) {
-		rec->old_vname = p_strdup(pool,
-			mailbox_list_get_vname(list, old_name));
+		rec->old_vname =
+			p_strdup(pool, mailbox_list_get_vname(list, old_name));
 	}
 	if (guid != NULL)
 		memcpy(rec->guid, guid, sizeof(rec->guid));
@@ -162,10 +162,9 @@ sqbox_list_status_events(const struct sqb_mailbox_status *old,
 	return events;
 }
 
-static void
-sqbox_list_compare_both(struct sqbox_list_notify *notify,
-			const struct sqbox_list_node *old,
-			const struct sqbox_list_node *new)
+static void sqbox_list_compare_both(struct sqbox_list_notify *notify,
+				    const struct sqbox_list_node *old,
+				    const struct sqbox_list_node *new)
 {
 	enum mailbox_list_notify_event events = 0;
 
@@ -175,15 +174,14 @@ sqbox_list_compare_both(struct sqbox_list_notify *notify,
 	}
 	if (old->status.noselect != new->status.noselect) {
 		events |= new->status.noselect ? MAILBOX_LIST_NOTIFY_DELETE :
-			MAILBOX_LIST_NOTIFY_CREATE;
+						 MAILBOX_LIST_NOTIFY_CREATE;
 	}
 	events |= sqbox_list_status_events(&old->status, &new->status);
 	sqbox_list_notify_add(notify, events, new->name, NULL,
 			      new->status.guid);
 }
 
-static void
-sqbox_list_compare_nodes(struct sqbox_list_notify *notify)
+static void sqbox_list_compare_nodes(struct sqbox_list_notify *notify)
 {
 	const struct sqbox_list_node *old, *new;
 	unsigned int old_count, new_count, i = 0, j = 0;
@@ -192,17 +190,18 @@ sqbox_list_compare_nodes(struct sqbox_list_notify *notify)
 	old = array_get(&notify->old->nodes, &old_count);
 	new = array_get(&notify->new->nodes, &new_count);
 	while (i < old_count || j < new_count) {
-		cmp = i == old_count ? 1 : j == new_count ? -1 :
-			sqbox_list_node_cmp(&old[i], &new[j]);
+		cmp = i == old_count ? 1 :
+		      j == new_count ? -1 :
+				       sqbox_list_node_cmp(&old[i], &new[j]);
 		if (cmp < 0) {
-			sqbox_list_notify_add(notify,
-				MAILBOX_LIST_NOTIFY_DELETE, old[i].name, NULL,
-				old[i].status.guid);
+			sqbox_list_notify_add(
+				notify, MAILBOX_LIST_NOTIFY_DELETE, old[i].name,
+				NULL, old[i].status.guid);
 			i++;
 		} else if (cmp > 0) {
-			sqbox_list_notify_add(notify,
-				MAILBOX_LIST_NOTIFY_CREATE, new[j].name, NULL,
-				new[j].status.guid);
+			sqbox_list_notify_add(
+				notify, MAILBOX_LIST_NOTIFY_CREATE, new[j].name,
+				NULL, new[j].status.guid);
 			j++;
 		} else {
 			sqbox_list_compare_both(notify, &old[i++], &new[j++]);
@@ -210,8 +209,7 @@ sqbox_list_compare_nodes(struct sqbox_list_notify *notify)
 	}
 }
 
-static void
-sqbox_list_compare_subscriptions(struct sqbox_list_notify *notify)
+static void sqbox_list_compare_subscriptions(struct sqbox_list_notify *notify)
 {
 	const char *const *old, *const *new;
 	unsigned int old_count, new_count, i = 0, j = 0;
@@ -220,16 +218,17 @@ sqbox_list_compare_subscriptions(struct sqbox_list_notify *notify)
 	old = array_get(&notify->old->subscriptions, &old_count);
 	new = array_get(&notify->new->subscriptions, &new_count);
 	while (i < old_count || j < new_count) {
-		cmp = i == old_count ? 1 : j == new_count ? -1 :
-			strcmp(old[i], new[j]);
+		cmp = i == old_count ? 1 :
+		      j == new_count ? -1 :
+				       strcmp(old[i], new[j]);
 		if (cmp < 0) {
 			sqbox_list_notify_add(notify,
-				MAILBOX_LIST_NOTIFY_UNSUBSCRIBE, old[i],
-				NULL, NULL);
+					      MAILBOX_LIST_NOTIFY_UNSUBSCRIBE,
+					      old[i], NULL, NULL);
 		} else if (cmp > 0) {
 			sqbox_list_notify_add(notify,
-				MAILBOX_LIST_NOTIFY_SUBSCRIBE, new[j],
-				NULL, NULL);
+					      MAILBOX_LIST_NOTIFY_SUBSCRIBE,
+					      new[j], NULL, NULL);
 		}
 		i += cmp <= 0 ? 1 : 0;
 		j += cmp >= 0 ? 1 : 0;
@@ -246,10 +245,12 @@ int sqbox_list_notify_next(struct mailbox_list_notify *_notify,
 		notify->new = sqbox_list_snapshot_take(notify);
 		if (notify->new == NULL)
 			return -1;
-		T_BEGIN {
+		T_BEGIN
+		{
 			sqbox_list_compare_nodes(notify);
 			sqbox_list_compare_subscriptions(notify);
-		} T_END;
+		}
+		T_END;
 	}
 	if (notify->recs_idx < array_count(&notify->recs)) {
 		*rec_r = array_idx(&notify->recs, notify->recs_idx++);
@@ -276,9 +277,9 @@ static void sqbox_list_notify_call(struct sqbox_list_notify *notify)
 static void sqbox_list_notify_rung(struct sqbox_list_notify *notify)
 {
 	if (notify->to_notify == NULL) {
-		notify->to_notify = timeout_add_short(
-			SQBOX_LIST_NOTIFY_DELAY_MSECS,
-			sqbox_list_notify_call, notify);
+		notify->to_notify =
+			timeout_add_short(SQBOX_LIST_NOTIFY_DELAY_MSECS,
+					  sqbox_list_notify_call, notify);
 	}
 }
 

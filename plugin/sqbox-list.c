@@ -59,7 +59,7 @@ static int sqbox_list_init(struct mailbox_list *_list, const char **error_r)
 	if (!sqbox_list_get_root_path(_list, MAILBOX_LIST_PATH_TYPE_DIR,
 				      &root)) {
 		*error_r = "mail_location: no directory given "
-			"(write sqbox:~/mail)";
+			   "(write sqbox:~/mail)";
 		return -1;
 	}
 	/* Another user's account is not ours to make. */
@@ -145,7 +145,7 @@ static const char *
 sqbox_list_get_temp_prefix(struct mailbox_list *_list, bool global)
 {
 	return global ? SQBOX_GLOBAL_TEMP_PREFIX :
-		SQBOX_LIST(_list)->temp_prefix;
+			SQBOX_LIST(_list)->temp_prefix;
 }
 
 /* Iteration */
@@ -159,9 +159,9 @@ sqbox_list_is_unused_inbox(struct mailbox_list *list, const char *name,
 			   const struct sqb_mailbox_status *status)
 {
 	return strcmp(name, "INBOX") == 0 &&
-		(list->ns->flags & (NAMESPACE_FLAG_INBOX_USER |
-				    NAMESPACE_FLAG_INBOX_ANY)) == 0 &&
-		status->uidnext == 1 && !status->has_children;
+	       (list->ns->flags &
+		(NAMESPACE_FLAG_INBOX_USER | NAMESPACE_FLAG_INBOX_ANY)) == 0 &&
+	       status->uidnext == 1 && !status->has_children;
 }
 
 static void
@@ -178,8 +178,8 @@ sqbox_list_add(struct sqbox_list_iterate_context *ctx, const char *name,
 	update_ctx.glob = ctx->ctx.glob;
 	update_ctx.match_parents = TRUE;
 	update_ctx.leaf_flags = status->noselect ? MAILBOX_NOSELECT : 0;
-	update_ctx.leaf_flags |= status->has_children ?
-		MAILBOX_CHILDREN : MAILBOX_NOCHILDREN;
+	update_ctx.leaf_flags |=
+		status->has_children ? MAILBOX_CHILDREN : MAILBOX_NOCHILDREN;
 	mailbox_list_iter_update(&update_ctx, vname);
 }
 
@@ -190,17 +190,20 @@ sqbox_list_add_all(struct sqbox_list_iterate_context *ctx, struct sqb_store *st)
 	struct sqb_mailbox_info info;
 
 	iter = sqb_mailbox_iter_begin(st);
-	while (sqb_mailbox_iter_next(iter, &info)) T_BEGIN {
-		sqbox_list_add(ctx, info.name,
-			       mailbox_list_get_vname(ctx->ctx.list, info.name),
-			       &info.status);
-	} T_END;
+	while (sqb_mailbox_iter_next(iter, &info))
+		T_BEGIN
+		{
+			sqbox_list_add(ctx, info.name,
+				       mailbox_list_get_vname(ctx->ctx.list,
+							      info.name),
+				       &info.status);
+		}
+	T_END;
 	return sqb_mailbox_iter_end(&iter);
 }
 
-static enum sqb_err
-sqbox_list_add_one(struct sqbox_list_iterate_context *ctx,
-		   struct sqb_store *st, const char *vname)
+static enum sqb_err sqbox_list_add_one(struct sqbox_list_iterate_context *ctx,
+				       struct sqb_store *st, const char *vname)
 {
 	const char *name = mailbox_list_get_storage_name(ctx->ctx.list, vname);
 	struct sqb_mailbox_status status;
@@ -217,9 +220,8 @@ sqbox_list_add_one(struct sqbox_list_iterate_context *ctx,
 	return err;
 }
 
-static int
-sqbox_list_fill_tree(struct sqbox_list_iterate_context *ctx,
-		     const char *const *patterns)
+static int sqbox_list_fill_tree(struct sqbox_list_iterate_context *ctx,
+				const char *const *patterns)
 {
 	struct sqb_store *st = SQBOX_LIST(ctx->ctx.list)->account->st;
 	enum sqb_err err;
@@ -286,8 +288,7 @@ sqbox_list_iter_next(struct mailbox_list_iterate_context *_ctx)
 		if (node == NULL)
 			return mailbox_list_iter_default_next(_ctx);
 		/* The prefix itself is listed by the caller. */
-	} while (ns->prefix_len > 0 &&
-		 strlen(vname) == ns->prefix_len - 1 &&
+	} while (ns->prefix_len > 0 && strlen(vname) == ns->prefix_len - 1 &&
 		 strncmp(vname, ns->prefix, ns->prefix_len - 1) == 0 &&
 		 strcasecmp(vname, "INBOX") != 0);
 
@@ -319,14 +320,12 @@ static int sqbox_list_iter_deinit(struct mailbox_list_iterate_context *_ctx)
 /* Subscriptions */
 
 /* Does a subscription of src's account belong into the listing of dest? */
-static bool
-sqbox_list_subscription_is_for(struct mailbox_list *src_list,
-			       struct mailbox_list *dest_list,
-			       const char *vname)
+static bool sqbox_list_subscription_is_for(struct mailbox_list *src_list,
+					   struct mailbox_list *dest_list,
+					   const char *vname)
 {
-	struct mail_namespace *ns =
-		mail_namespace_find_unsubscribable(src_list->ns->user->namespaces,
-						   vname);
+	struct mail_namespace *ns = mail_namespace_find_unsubscribable(
+		src_list->ns->user->namespaces, vname);
 
 	/* A namespace with subscriptions=no keeps them in a parent of its. */
 	if (ns != NULL && ns->prefix_len > 0)
@@ -334,9 +333,8 @@ sqbox_list_subscription_is_for(struct mailbox_list *src_list,
 	return dest_list == src_list;
 }
 
-static int
-sqbox_list_subscriptions_refresh(struct mailbox_list *src_list,
-				 struct mailbox_list *dest_list)
+static int sqbox_list_subscriptions_refresh(struct mailbox_list *src_list,
+					    struct mailbox_list *dest_list)
 {
 	struct sqb_store *st = SQBOX_LIST(src_list)->account->st;
 	struct sqb_subscription_iter *iter;
@@ -346,21 +344,25 @@ sqbox_list_subscriptions_refresh(struct mailbox_list *src_list,
 	bool created;
 
 	if (dest_list->subscriptions == NULL) {
-		dest_list->subscriptions = mailbox_tree_init(
-			mail_namespace_get_sep(src_list->ns));
+		dest_list->subscriptions =
+			mailbox_tree_init(mail_namespace_get_sep(src_list->ns));
 	}
 	mailbox_tree_clear(dest_list->subscriptions);
 
 	iter = sqb_subscription_iter_begin(st);
-	while (sqb_subscription_iter_next(iter, &name)) T_BEGIN {
-		vname = mailbox_list_get_vname(src_list, name);
-		if (sqbox_list_subscription_is_for(src_list, dest_list,
-						   vname)) {
-			node = mailbox_tree_get(dest_list->subscriptions,
-						vname, &created);
-			node->flags = MAILBOX_SUBSCRIBED;
+	while (sqb_subscription_iter_next(iter, &name))
+		T_BEGIN
+		{
+			vname = mailbox_list_get_vname(src_list, name);
+			if (sqbox_list_subscription_is_for(src_list, dest_list,
+							   vname)) {
+				node = mailbox_tree_get(
+					dest_list->subscriptions, vname,
+					&created);
+				node->flags = MAILBOX_SUBSCRIBED;
+			}
 		}
-	} T_END;
+	T_END;
 	err = sqb_subscription_iter_end(&iter);
 	if (err != SQB_OK) {
 		sqbox_list_set_error(dest_list, st, "", err);
@@ -385,9 +387,8 @@ sqbox_list_txn_end(struct sqbox_account *account, enum sqb_err err)
 	return sqbox_account_finish(account, TRUE);
 }
 
-static int
-sqbox_list_set_subscribed(struct mailbox_list *_list, const char *name,
-			  bool set)
+static int sqbox_list_set_subscribed(struct mailbox_list *_list,
+				     const char *name, bool set)
 {
 	struct sqbox_account *account = SQBOX_LIST(_list)->account;
 	enum sqb_err err;
@@ -492,7 +493,8 @@ static int sqbox_list_delete_dir(struct mailbox_list *_list, const char *name)
 		return 0;
 	}
 	if (has_children) {
-		mailbox_list_set_error(_list, MAIL_ERROR_EXISTS,
+		mailbox_list_set_error(
+			_list, MAIL_ERROR_EXISTS,
 			"Mailbox has children, delete them first");
 	} else {
 		sqbox_list_set_error(_list, account->st, name, err);
@@ -500,9 +502,8 @@ static int sqbox_list_delete_dir(struct mailbox_list *_list, const char *name)
 	return -1;
 }
 
-static int
-sqbox_list_delete_symlink(struct mailbox_list *_list,
-			  const char *name ATTR_UNUSED)
+static int sqbox_list_delete_symlink(struct mailbox_list *_list,
+				     const char *name ATTR_UNUSED)
 {
 	/* Success would mean that all has been done. */
 	mailbox_list_set_error(_list, MAIL_ERROR_NOTPOSSIBLE,
@@ -520,7 +521,8 @@ sqbox_list_rename_mailbox(struct mailbox_list *oldlist, const char *oldname,
 
 	if (strcmp(newlist->name, SQBOX_STORAGE_NAME) != 0 ||
 	    SQBOX_LIST(newlist)->account != account) {
-		mailbox_list_set_error(oldlist, MAIL_ERROR_NOTPOSSIBLE,
+		mailbox_list_set_error(
+			oldlist, MAIL_ERROR_NOTPOSSIBLE,
 			"Can't rename mailboxes across specified storages.");
 		return -1;
 	}

@@ -95,8 +95,7 @@ static int sqbox_mail_get_physical_size(struct mail *mail, uoff_t *size_r)
 	return 0;
 }
 
-static int
-sqbox_mail_open_stream(struct mail *mail, struct istream **input_r)
+static int sqbox_mail_open_stream(struct mail *mail, struct istream **input_r)
 {
 	struct sqb_body_reader *reader;
 	enum sqb_err err;
@@ -118,8 +117,7 @@ sqbox_mail_open_stream(struct mail *mail, struct istream **input_r)
 static int
 sqbox_mail_get_stream(struct mail *mail, bool get_body ATTR_UNUSED,
 		      struct message_size *hdr_size,
-		      struct message_size *body_size,
-		      struct istream **stream_r)
+		      struct message_size *body_size, struct istream **stream_r)
 {
 	struct index_mail *imail = INDEX_MAIL(mail);
 	struct index_mail_data *data = &imail->data;
@@ -128,8 +126,9 @@ sqbox_mail_get_stream(struct mail *mail, bool get_body ATTR_UNUSED,
 	if (data->stream == NULL) {
 		if (sqbox_mail_open_stream(mail, &input) < 0)
 			return -1;
-		i_stream_set_name(input, t_strdup_printf("%s uid=%u",
-			mail->box->vname, mail->uid));
+		i_stream_set_name(input,
+				  t_strdup_printf("%s uid=%u", mail->box->vname,
+						  mail->uid));
 		data->stream = input;
 		index_mail_set_read_buffer_size(mail, data->stream);
 		if (imail->mail.v.istream_opened != NULL &&
@@ -157,14 +156,13 @@ static int sqbox_mail_get_guid(struct mail *mail, const char **value_r)
 		sqbox_mail_set_error(mail, err);
 		return -1;
 	}
-	*value_r = p_strdup(imail->mail.data_pool,
-			    guid_128_to_string(info.guid));
+	*value_r =
+		p_strdup(imail->mail.data_pool, guid_128_to_string(info.guid));
 	return 0;
 }
 
-static int
-sqbox_mail_get_pop3(struct mail *mail, enum mail_fetch_field field,
-		    const char **value_r)
+static int sqbox_mail_get_pop3(struct mail *mail, enum mail_fetch_field field,
+			       const char **value_r)
 {
 	struct index_mail *imail = INDEX_MAIL(mail);
 	char *uidl = NULL;
@@ -177,8 +175,8 @@ sqbox_mail_get_pop3(struct mail *mail, enum mail_fetch_field field,
 	if (!mail_metadata_access_start(mail))
 		return -1;
 	err = sqb_message_pop3(sqbox_store(mail->box),
-			       SQBOX_MAILBOX(mail->box)->id, mail->uid,
-			       &uidl, &order);
+			       SQBOX_MAILBOX(mail->box)->id, mail->uid, &uidl,
+			       &order);
 	if (err != SQB_OK) {
 		sqbox_mail_set_error(mail, err);
 		return -1;
@@ -186,8 +184,7 @@ sqbox_mail_get_pop3(struct mail *mail, enum mail_fetch_field field,
 	if (field == MAIL_FETCH_UIDL_BACKEND && uidl != NULL)
 		*value_r = p_strdup(imail->mail.data_pool, uidl);
 	if (field == MAIL_FETCH_POP3_ORDER && order != 0) {
-		*value_r = p_strdup_printf(imail->mail.data_pool, "%u",
-					   order);
+		*value_r = p_strdup_printf(imail->mail.data_pool, "%u", order);
 	}
 	free(uidl);
 	return 0;
@@ -203,11 +200,13 @@ sqbox_mail_get_special(struct mail *mail, enum mail_fetch_field field,
 	case MAIL_FETCH_GUID:
 		return sqbox_mail_get_guid(mail, value_r);
 	case MAIL_FETCH_STORAGE_ID:
-		*value_r = mail->saving ? "" :
-			p_strdup_printf(imail->mail.data_pool,
-				"%lld.%u",
-				(long long)SQBOX_MAILBOX(mail->box)->id.n,
-				mail->uid);
+		*value_r = mail->saving ?
+				   "" :
+				   p_strdup_printf(
+					   imail->mail.data_pool, "%lld.%u",
+					   (long long)SQBOX_MAILBOX(mail->box)
+						   ->id.n,
+					   mail->uid);
 		return 0;
 	case MAIL_FETCH_UIDL_BACKEND:
 	case MAIL_FETCH_POP3_ORDER:

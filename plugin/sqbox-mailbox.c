@@ -23,7 +23,7 @@ sqbox_mailbox_alloc(struct mail_storage *storage, struct mailbox_list *list,
 	/* INDEX=MEMORY was refused; the index is needed for modseqs. */
 	flags &= ENUM_NEGATE(MAILBOX_FLAG_NO_INDEX_FILES);
 
-	pool = pool_alloconly_create("sqbox mailbox", 1024*3);
+	pool = pool_alloconly_create("sqbox mailbox", 1024 * 3);
 	mbox = p_new(pool, struct sqbox_mailbox, 1);
 	mbox->box = sqbox_mailbox;
 	mbox->box.pool = pool;
@@ -57,9 +57,8 @@ sqbox_mailbox_find(struct mailbox *box, struct sqb_mailbox_status *status_r)
 	return err;
 }
 
-static int
-sqbox_mailbox_exists(struct mailbox *box, bool auto_boxes,
-		     enum mailbox_existence *existence_r)
+static int sqbox_mailbox_exists(struct mailbox *box, bool auto_boxes,
+				enum mailbox_existence *existence_r)
 {
 	struct sqb_mailbox_status status;
 	enum sqb_err err = sqbox_mailbox_find(box, &status);
@@ -159,8 +158,9 @@ sqbox_mailbox_create(struct mailbox *box, const struct mailbox_update *update,
 		return -1;
 	if (sqbox_sync(SQBOX_MAILBOX(box), 0) < 0)
 		return -1;
-	return update == NULL ? 0 :
-		index_storage_mailbox_update_common(box, update);
+	return update == NULL ?
+		       0 :
+		       index_storage_mailbox_update_common(box, update);
 }
 
 static int
@@ -200,10 +200,9 @@ sqbox_mailbox_update(struct mailbox *box, const struct mailbox_update *update)
 	(STATUS_MESSAGES | STATUS_RECENT | STATUS_UIDNEXT | \
 	 STATUS_UIDVALIDITY | STATUS_UNSEEN)
 
-static bool
-sqbox_mailbox_get_closed_status(struct mailbox *box,
-				enum mailbox_status_items items,
-				struct mailbox_status *status_r)
+static bool sqbox_mailbox_get_closed_status(struct mailbox *box,
+					    enum mailbox_status_items items,
+					    struct mailbox_status *status_r)
 {
 	struct sqb_store *st = sqbox_store(box);
 	struct sqb_mailbox_status status;
@@ -216,8 +215,8 @@ sqbox_mailbox_get_closed_status(struct mailbox *box,
 	if (sqbox_mailbox_find(box, &status) != SQB_OK)
 		return FALSE;
 	if ((items & STATUS_RECENT) != 0 &&
-	    sqb_message_count(st, status.id, status.first_recent,
-			      (uint32_t)-1, &recent) != SQB_OK)
+	    sqb_message_count(st, status.id, status.first_recent, (uint32_t)-1,
+			      &recent) != SQB_OK)
 		return FALSE;
 
 	i_zero(status_r);
@@ -241,10 +240,9 @@ sqbox_mailbox_get_status(struct mailbox *box, enum mailbox_status_items items,
 	return index_storage_get_status(box, items, status_r);
 }
 
-static int
-sqbox_mailbox_get_metadata(struct mailbox *box,
-			   enum mailbox_metadata_items items,
-			   struct mailbox_metadata *metadata_r)
+static int sqbox_mailbox_get_metadata(struct mailbox *box,
+				      enum mailbox_metadata_items items,
+				      struct mailbox_metadata *metadata_r)
 {
 	struct sqb_mailbox_status status;
 	const enum mailbox_metadata_items known =
@@ -254,8 +252,7 @@ sqbox_mailbox_get_metadata(struct mailbox *box,
 	if (!box->opened && (items & ENUM_NEGATE(known)) == 0 &&
 	    sqbox_mailbox_find(box, &status) == SQB_OK) {
 		i_zero(metadata_r);
-		memcpy(metadata_r->guid, status.guid,
-		       sizeof(metadata_r->guid));
+		memcpy(metadata_r->guid, status.guid, sizeof(metadata_r->guid));
 		metadata_r->virtual_size = status.vsize;
 		return 0;
 	}

@@ -13,8 +13,7 @@ static void sqbox_notify_call(struct sqbox_mailbox *mbox)
 {
 	timeout_remove(&mbox->to_notify);
 	if (mbox->box.notify_callback != NULL)
-		mbox->box.notify_callback(&mbox->box,
-					  mbox->box.notify_context);
+		mbox->box.notify_callback(&mbox->box, mbox->box.notify_context);
 }
 
 static void sqbox_notify_rung(struct sqbox_mailbox *mbox)
@@ -45,7 +44,7 @@ void sqbox_notify_changes(struct mailbox *box)
 	}
 	mailbox_watch_add(box, path);
 	if (mbox->io_notify == NULL &&
-	    io_add_notify(path, sqbox_notify_rung, mbox,
-			  &mbox->io_notify) != IO_NOTIFY_ADDED)
+	    io_add_notify(path, sqbox_notify_rung, mbox, &mbox->io_notify) !=
+		    IO_NOTIFY_ADDED)
 		mbox->io_notify = NULL; /* Dovecot's polling is left */
 }

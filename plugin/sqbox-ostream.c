@@ -39,8 +39,8 @@ sqbox_ostream_sendv(struct ostream_private *stream,
 	return sum;
 }
 
-struct ostream *sqbox_ostream_create(struct sqb_store *st,
-				     struct sqb_body_writer *writer)
+struct ostream *
+sqbox_ostream_create(struct sqb_store *st, struct sqb_body_writer *writer)
 {
 	struct sqbox_ostream *sstream;
 

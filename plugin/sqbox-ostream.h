@@ -8,7 +8,7 @@
 struct ostream;
 
 /* A stream into a body that is being written; the writer must outlive it. */
-struct ostream *sqbox_ostream_create(struct sqb_store *st,
-				     struct sqb_body_writer *writer);
+struct ostream *
+sqbox_ostream_create(struct sqb_store *st, struct sqb_body_writer *writer);
 
 #endif

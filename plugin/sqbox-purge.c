@@ -22,9 +22,8 @@ static bool sqbox_mailbox_is_gone(struct sqb_store *st, const char *dirname)
 	return sqb_mailbox_status(st, id, &status) == SQB_NOTFOUND;
 }
 
-static int
-sqbox_purge_index_dirs(struct mail_storage *storage, struct sqb_store *st,
-		       const char *root)
+static int sqbox_purge_index_dirs(struct mail_storage *storage,
+				  struct sqb_store *st, const char *root)
 {
 	const char *path = t_strconcat(root, "/index", NULL);
 	const char *dead, *error;
@@ -47,8 +46,9 @@ sqbox_purge_index_dirs(struct mail_storage *storage, struct sqb_store *st,
 		dead = t_strdup_printf("%s/%s", path, d->d_name);
 		if (unlink_directory(dead, UNLINK_DIRECTORY_FLAG_RMDIR,
 				     &error) < 0) {
-			mail_storage_set_critical(storage,
-				"unlink_directory(%s) failed: %s", dead, error);
+			mail_storage_set_critical(
+				storage, "unlink_directory(%s) failed: %s",
+				dead, error);
 			ret = -1;
 		}
 	}
@@ -78,12 +78,16 @@ int sqbox_storage_purge(struct mail_storage *_storage)
 	for (ns = _storage->user->namespaces; ns != NULL; ns = ns->next) {
 		if (mail_namespace_get_default_storage(ns) != _storage)
 			continue;
-		for (i = 0; i < N_ELEMENTS(types); i++) T_BEGIN {
-			if (sqbox_list_get_root_path(ns->list, types[i],
-						     &root) &&
-			    sqbox_purge_index_dirs(_storage, st, root) < 0)
-				ret = -1;
-		} T_END;
+		for (i = 0; i < N_ELEMENTS(types); i++)
+			T_BEGIN
+			{
+				if (sqbox_list_get_root_path(ns->list, types[i],
+							     &root) &&
+				    sqbox_purge_index_dirs(_storage, st, root) <
+					    0)
+					ret = -1;
+			}
+		T_END;
 	}
 	return ret;
 }

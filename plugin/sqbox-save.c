@@ -48,8 +48,7 @@ void sqbox_save_add_to_index(struct sqbox_save_context *ctx, uint32_t *seq_r)
 					   mdata->keywords);
 	}
 	if (mdata->min_modseq != 0) {
-		mail_index_update_modseq(ctx->trans, *seq_r,
-					 mdata->min_modseq);
+		mail_index_update_modseq(ctx->trans, *seq_r, mdata->min_modseq);
 	}
 }
 
@@ -83,8 +82,8 @@ int sqbox_save_continue(struct mail_save_context *_ctx)
 
 	if (ctx->failed)
 		return -1;
-	if (index_storage_save_continue(_ctx, ctx->input,
-					_ctx->dest_mail) < 0) {
+	if (index_storage_save_continue(_ctx, ctx->input, _ctx->dest_mail) <
+	    0) {
 		ctx->failed = TRUE;
 		return -1;
 	}
@@ -130,8 +129,8 @@ static void sqbox_save_finish_mail(struct sqbox_save_context *ctx)
 	struct sqbox_save_mail *cur = &ctx->cur;
 	enum sqb_err err;
 
-	index_mail_cache_parse_deinit(ctx->ctx.dest_mail,
-				      mdata->received_date, !ctx->failed);
+	index_mail_cache_parse_deinit(ctx->ctx.dest_mail, mdata->received_date,
+				      !ctx->failed);
 	if (ctx->failed)
 		return;
 
@@ -188,7 +187,7 @@ static struct sqbox_save_mail *sqbox_save_find(struct mail *mail)
 		SQBOX_SAVECTX(mail->transaction->save_ctx);
 	struct sqbox_save_mail *smail;
 
-	array_foreach_modifiable(&ctx->mails, smail) {
+	array_foreach_modifiable (&ctx->mails, smail) {
 		if (smail->seq == mail->seq)
 			return smail;
 	}
@@ -204,15 +203,16 @@ int sqbox_save_get_row(struct mail *mail, struct sqb_message *msg_r)
 	if (smail == NULL) {
 		msg_r->date = ctx->data.received_date;
 		msg_r->save_date = ioloop_time;
-		msg_r->vsize = sqb_body_writer_vsize(
-			SQBOX_SAVECTX(ctx)->cur.writer);
+		msg_r->vsize =
+			sqb_body_writer_vsize(SQBOX_SAVECTX(ctx)->cur.writer);
 		return 0;
 	}
 	msg_r->date = smail->received_date;
-	msg_r->save_date = smail->save_date == (time_t)-1 ?
-		ioloop_time : smail->save_date;
-	msg_r->vsize = smail->writer == NULL ? smail->src.vsize :
-		sqb_body_writer_vsize(smail->writer);
+	msg_r->save_date =
+		smail->save_date == (time_t)-1 ? ioloop_time : smail->save_date;
+	msg_r->vsize = smail->writer == NULL ?
+			       smail->src.vsize :
+			       sqb_body_writer_vsize(smail->writer);
 	return 0;
 }
 
@@ -222,8 +222,8 @@ int sqbox_save_get_guid(struct mail *mail, const char **value_r)
 	struct index_mail *imail = INDEX_MAIL(mail);
 
 	*value_r = smail == NULL ? "" :
-		p_strdup(imail->mail.data_pool,
-			 guid_128_to_string(smail->guid));
+				   p_strdup(imail->mail.data_pool,
+					    guid_128_to_string(smail->guid));
 	return 0;
 }
 

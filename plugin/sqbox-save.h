@@ -29,7 +29,7 @@
 
 /* One mail of the transaction. */
 struct sqbox_save_mail {
-	uint32_t seq; /* in the index transaction */
+	uint32_t seq;                   /* in the index transaction */
 	struct sqb_body_writer *writer; /* own; NULL: a copy */
 	guid_128_t guid;
 
@@ -58,8 +58,8 @@ struct sqbox_save_context {
 
 	struct sqbox_sync_context *sync_ctx;
 
-	bool failed:1;
-	bool finished:1;
+	bool failed : 1;
+	bool finished : 1;
 };
 
 #define SQBOX_SAVECTX(s) (container_of(s, struct sqbox_save_context, ctx))
@@ -74,8 +74,9 @@ void sqbox_save_cancel(struct mail_save_context *ctx);
 int sqbox_copy(struct mail_save_context *ctx, struct mail *mail);
 
 int sqbox_transaction_save_commit_pre(struct mail_save_context *ctx);
-void sqbox_transaction_save_commit_post(struct mail_save_context *ctx,
-			struct mail_index_transaction_commit_result *result);
+void sqbox_transaction_save_commit_post(
+	struct mail_save_context *ctx,
+	struct mail_index_transaction_commit_result *result);
 void sqbox_transaction_save_rollback(struct mail_save_context *ctx);
 int sqbox_transaction_commit(struct mailbox_transaction_context *t,
 			     struct mail_transaction_commit_changes *changes_r);

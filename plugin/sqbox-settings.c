@@ -6,11 +6,10 @@
 #include "sqbox-compat.h"
 #include "sqbox-settings.h"
 
-static int
-sqbox_setting_get_uint(struct mail_user *user, const char *name,
-		       unsigned int min, unsigned int max,
-		       unsigned int default_value, unsigned int *value_r,
-		       const char **error_r)
+static int sqbox_setting_get_uint(struct mail_user *user, const char *name,
+				  unsigned int min, unsigned int max,
+				  unsigned int default_value,
+				  unsigned int *value_r, const char **error_r)
 {
 	const char *str = sqbox_setting_get_str(user, name);
 
@@ -18,12 +17,11 @@ sqbox_setting_get_uint(struct mail_user *user, const char *name,
 		*value_r = default_value;
 		return 0;
 	}
-	if (str_to_uint(str, value_r) < 0 || *value_r < min ||
-	    *value_r > max) {
+	if (str_to_uint(str, value_r) < 0 || *value_r < min || *value_r > max) {
 		*error_r = t_strdup_printf(
 			"%s = %s: must be a number from %u to %u "
-			"(leave it out for %u)", name, str, min, max,
-			default_value);
+			"(leave it out for %u)",
+			name, str, min, max, default_value);
 		return -1;
 	}
 	return 0;

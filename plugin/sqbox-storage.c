@@ -23,9 +23,8 @@ static struct mail_storage *sqbox_storage_alloc(void)
 	return &storage->storage;
 }
 
-static int
-sqbox_storage_create(struct mail_storage *_storage, struct mail_namespace *ns,
-		     const char **error_r)
+static int sqbox_storage_create(struct mail_storage *_storage,
+				struct mail_namespace *ns, const char **error_r)
 {
 	struct sqbox_storage *storage = SQBOX_STORAGE(_storage);
 
@@ -33,12 +32,13 @@ sqbox_storage_create(struct mail_storage *_storage, struct mail_namespace *ns,
 	if (strcmp(ns->list->name, SQBOX_STORAGE_NAME) != 0) {
 		*error_r = t_strdup_printf(
 			"mail_location: LAYOUT=%s cannot be used with sqbox, "
-			"which has its own (remove it)", ns->list->name);
+			"which has its own (remove it)",
+			ns->list->name);
 		return -1;
 	}
 	if (sqbox_list_index_is_in_memory(ns->list)) {
 		*error_r = "mail_location: INDEX=MEMORY cannot be used with "
-			"sqbox (remove it, or name a directory)";
+			   "sqbox (remove it, or name a directory)";
 		return -1;
 	}
 	storage->account = SQBOX_LIST(ns->list)->account;

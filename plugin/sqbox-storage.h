@@ -39,9 +39,9 @@ struct sqbox_mailbox {
 	struct timeout *to_notify;
 
 	/* A commit of this mailbox's transaction waits to be made durable. */
-	bool durable_wanted:1;
+	bool durable_wanted : 1;
 	/* The index has been found wrong: compare it with the store. */
-	bool resync_wanted:1;
+	bool resync_wanted : 1;
 };
 
 /* Header extension "sqbox" of dovecot.index. */

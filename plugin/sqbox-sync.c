@@ -10,203 +10,6 @@
 #include "sqbox-sync.h"
 #include "common/txn.h"
 
-static const struct {
-	enum mail_flags flag;
-	enum sqb_flags store_flag;
-} sqbox_flag_map[] = {
-	{ MAIL_SEEN, SQB_SEEN },
-	{ MAIL_ANSWERED, SQB_ANSWERED },
-	{ MAIL_FLAGGED, SQB_FLAGGED },
-	{ MAIL_DELETED, SQB_DELETED },
-	{ MAIL_DRAFT, SQB_DRAFT },
-};
-
-unsigned int sqbox_flags_to_store(enum mail_flags flags)
-{
-	unsigned int i, ret = 0;
-
-	for (i = 0; i < N_ELEMENTS(sqbox_flag_map); i++) {
-		if ((flags & sqbox_flag_map[i].flag) != 0)
-			ret |= sqbox_flag_map[i].store_flag;
-	}
-	return ret;
-}
-
-enum mail_flags sqbox_flags_from_store(unsigned int flags)
-{
-	enum mail_flags ret = 0;
-	unsigned int i;
-
-	for (i = 0; i < N_ELEMENTS(sqbox_flag_map); i++) {
-		if ((flags & sqbox_flag_map[i].store_flag) != 0)
-			ret |= sqbox_flag_map[i].flag;
-	}
-	return ret;
-}
-
-/* From the index log into the store */
-
-/* Changes of one range of UIDs, gathered from several records. */
-struct sqbox_pending {
-	uint32_t uid1, uid2; /* 0: nothing gathered */
-	enum mail_flags add, remove;
-	ARRAY_TYPE(uint32_t) add_keywords, remove_keywords; /* numbers */
-};
-
-static int sqbox_number_cmp(const uint32_t *n1, const uint32_t *n2)
-{
-	return *n1 < *n2 ? -1 : (*n1 > *n2 ? 1 : 0);
-}
-
-void
-sqbox_keywords_from_array(ARRAY_TYPE(uint32_t) *numbers,
-			  struct sqb_keywords *keywords_r)
-{
-	ARRAY_TYPE(uint32_t) more;
-	uint32_t number;
-
-	i_zero(keywords_r);
-	t_array_init(&more, 8);
-	array_foreach_elem(numbers, number) {
-		if (number < SQB_KEYWORD_BITS)
-			keywords_r->mask |= 1ULL << number;
-		else
-			array_push_back(&more, &number);
-	}
-	if (array_count(&more) > 0) {
-		array_sort(&more, sqbox_number_cmp);
-		keywords_r->more = array_get(&more, &keywords_r->more_count);
-	}
-}
-
-static enum sqb_err
-sqbox_pending_flush(struct sqbox_sync_context *ctx,
-		    struct sqbox_pending *pending)
-{
-	struct sqb_flag_change change;
-	enum sqb_err err;
-
-	if (pending->uid1 == 0)
-		return SQB_OK;
-
-	T_BEGIN {
-		i_zero(&change);
-		change.add = sqbox_flags_to_store(pending->add);
-		change.remove = sqbox_flags_to_store(pending->remove);
-		sqbox_keywords_from_array(&pending->add_keywords,
-					  &change.add_keywords);
-		sqbox_keywords_from_array(&pending->remove_keywords,
-					  &change.remove_keywords);
-		err = sqb_message_change_flags(ctx->st, ctx->mbox->id,
-					       pending->uid1, pending->uid2,
-					       &change, NULL);
-	} T_END;
-	pending->uid1 = pending->uid2 = 0;
-	pending->add = pending->remove = 0;
-	array_clear(&pending->add_keywords);
-	array_clear(&pending->remove_keywords);
-	return err;
-}
-
-static enum sqb_err
-sqbox_pending_add_keyword(struct sqbox_sync_context *ctx,
-			  struct sqbox_pending *pending,
-			  const struct mail_index_sync_rec *rec)
-{
-	const ARRAY_TYPE(keywords) *names =
-		mail_index_get_keywords(ctx->mbox->box.index);
-	bool add = rec->type == MAIL_INDEX_SYNC_TYPE_KEYWORD_ADD;
-	const char *name = array_idx_elem(names, rec->keyword_idx);
-	uint32_t number;
-	enum sqb_err err;
-
-	err = sqb_keyword_number(ctx->st, name, add, &number);
-	if (err == SQB_INVALID) {
-		/* Dovecot lets no such name in; do not block the mailbox. */
-		e_error(ctx->mbox->box.event, "sqbox: keyword not kept: %s",
-			sqb_store_errmsg(ctx->st));
-		return SQB_OK;
-	}
-	if (err == SQB_NOTFOUND && !add)
-		return SQB_OK;
-	if (err == SQB_OK) {
-		array_push_back(add ? &pending->add_keywords :
-				&pending->remove_keywords, &number);
-	}
-	return err;
-}
-
-static void
-sqbox_sync_expunge_seqs(struct sqbox_sync_context *ctx,
-			const struct mail_index_sync_rec *rec)
-{
-	uint32_t seq, seq1, seq2, uid;
-
-	if (!mail_index_lookup_seq_range(ctx->view, rec->uid1, rec->uid2,
-					 &seq1, &seq2))
-		return;
-	for (seq = seq1; seq <= seq2; seq++) {
-		if (mail_index_transaction_is_expunged(ctx->trans, seq))
-			continue;
-		mail_index_expunge(ctx->trans, seq);
-		mail_index_lookup_uid(ctx->view, seq, &uid);
-		array_push_back(&ctx->expunged_uids, &uid);
-	}
-}
-
-static enum sqb_err
-sqbox_sync_apply_rec(struct sqbox_sync_context *ctx,
-		     struct sqbox_pending *pending,
-		     const struct mail_index_sync_rec *rec)
-{
-	enum sqb_err err = SQB_OK;
-
-	if (rec->type == MAIL_INDEX_SYNC_TYPE_EXPUNGE ||
-	    rec->uid1 != pending->uid1 || rec->uid2 != pending->uid2)
-		err = sqbox_pending_flush(ctx, pending);
-	if (err != SQB_OK)
-		return err;
-
-	switch (rec->type) {
-	case MAIL_INDEX_SYNC_TYPE_EXPUNGE:
-		sqbox_sync_expunge_seqs(ctx, rec);
-		return sqb_message_expunge(ctx->st, ctx->mbox->id, rec->uid1,
-					   rec->uid2, NULL);
-	case MAIL_INDEX_SYNC_TYPE_FLAGS:
-		pending->add |= rec->add_flags;
-		pending->remove |= rec->remove_flags;
-		break;
-	case MAIL_INDEX_SYNC_TYPE_KEYWORD_ADD:
-	case MAIL_INDEX_SYNC_TYPE_KEYWORD_REMOVE:
-		err = sqbox_pending_add_keyword(ctx, pending, rec);
-		break;
-	}
-	pending->uid1 = rec->uid1;
-	pending->uid2 = rec->uid2;
-	return err;
-}
-
-static enum sqb_err sqbox_sync_apply_recs(struct sqbox_sync_context *ctx)
-{
-	const struct mail_index_sync_rec *rec;
-	struct sqbox_pending pending;
-	enum sqb_err err = SQB_OK;
-
-	i_zero(&pending);
-	i_array_init(&pending.add_keywords, 8);
-	i_array_init(&pending.remove_keywords, 8);
-	array_foreach(&ctx->recs, rec) {
-		err = sqbox_sync_apply_rec(ctx, &pending, rec);
-		if (err != SQB_OK)
-			break;
-	}
-	if (err == SQB_OK)
-		err = sqbox_pending_flush(ctx, &pending);
-	array_free(&pending.add_keywords);
-	array_free(&pending.remove_keywords);
-	return err;
-}
-
 /* From the store into the index */
 
 /*
@@ -225,8 +28,7 @@ sqbox_sync_raise_store(struct sqbox_sync_context *ctx, uint32_t index_next_uid)
 	update.min_modseq = ctx->modseq + SQBOX_MODSEQ_GAP;
 	err = sqb_mailbox_update(ctx->st, ctx->mbox->id, &update);
 	if (err == SQB_OK) {
-		err = sqb_mailbox_status(ctx->st, ctx->mbox->id,
-					 &ctx->status);
+		err = sqb_mailbox_status(ctx->st, ctx->mbox->id, &ctx->status);
 	}
 	return err;
 }
@@ -235,9 +37,9 @@ sqbox_sync_raise_store(struct sqbox_sync_context *ctx, uint32_t index_next_uid)
 static bool sqbox_sync_wants_import(struct sqbox_sync_context *ctx)
 {
 	return mail_index_get_header(ctx->view)->uid_validity !=
-			ctx->status.uidvalidity ||
-		ctx->modseq != ctx->status.highestmodseq ||
-		(ctx->flags & SQBOX_SYNC_FLAG_MERGE) != 0;
+		       ctx->status.uidvalidity ||
+	       ctx->modseq != ctx->status.highestmodseq ||
+	       (ctx->flags & SQBOX_SYNC_FLAG_MERGE) != 0;
 }
 
 /*
@@ -250,8 +52,8 @@ static int sqbox_sync_raise_index(struct sqbox_sync_context *ctx)
 
 	if (!mail_index_have_modseq_tracking(ctx->mbox->box.index))
 		return 0; /* a new mailbox: none was given out */
-	trans = mail_index_transaction_begin(ctx->view,
-					MAIL_INDEX_TRANSACTION_FLAG_EXTERNAL);
+	trans = mail_index_transaction_begin(
+		ctx->view, MAIL_INDEX_TRANSACTION_FLAG_EXTERNAL);
 	mail_index_update_highest_modseq(trans, ctx->status.highestmodseq);
 	if (mail_index_transaction_commit(&trans) < 0) {
 		mailbox_set_index_error(&ctx->mbox->box);
@@ -262,8 +64,7 @@ static int sqbox_sync_raise_index(struct sqbox_sync_context *ctx)
 
 static int sqbox_sync_import(struct sqbox_sync_context *ctx)
 {
-	const struct mail_index_header *hdr =
-		mail_index_get_header(ctx->view);
+	const struct mail_index_header *hdr = mail_index_get_header(ctx->view);
 	struct sqbox_import *import = &ctx->import;
 
 	if (!sqbox_sync_wants_import(ctx))
@@ -296,8 +97,8 @@ static int sqbox_sync_import_for_save(struct sqbox_sync_context *ctx)
 	if (!sqbox_sync_wants_import(ctx))
 		return 1;
 
-	trans = mail_index_transaction_begin(ctx->view,
-					MAIL_INDEX_TRANSACTION_FLAG_EXTERNAL);
+	trans = mail_index_transaction_begin(
+		ctx->view, MAIL_INDEX_TRANSACTION_FLAG_EXTERNAL);
 	ctx->import.trans = trans;
 	ret = sqbox_sync_import(ctx);
 	ctx->import.trans = ctx->trans;
@@ -319,19 +120,17 @@ static int sqbox_sync_import_for_save(struct sqbox_sync_context *ctx)
 
 static bool sqbox_sync_drops_recent(struct sqbox_sync_context *ctx)
 {
-	const struct mail_index_header *hdr =
-		mail_index_get_header(ctx->view);
+	const struct mail_index_header *hdr = mail_index_get_header(ctx->view);
 
 	return (ctx->mbox->box.flags & MAILBOX_FLAG_DROP_RECENT) != 0 &&
-		hdr->first_recent_uid < hdr->next_uid;
+	       hdr->first_recent_uid < hdr->next_uid;
 }
 
 /* Does the store need to be told anything?  It is asked only if in doubt. */
 static enum sqb_err
 sqbox_sync_has_news(struct sqbox_sync_context *ctx, bool *news_r)
 {
-	const struct mail_index_header *hdr =
-		mail_index_get_header(ctx->view);
+	const struct mail_index_header *hdr = mail_index_get_header(ctx->view);
 	enum sqb_err err;
 
 	*news_r = TRUE;
@@ -342,9 +141,9 @@ sqbox_sync_has_news(struct sqbox_sync_context *ctx, bool *news_r)
 	if (err != SQB_OK)
 		return err;
 	*news_r = ctx->modseq > ctx->status.highestmodseq ||
-		mail_index_modseq_get_highest(ctx->view) >=
-			ctx->status.highestmodseq ||
-		hdr->next_uid > sqbox_uidnext(&ctx->status);
+		  mail_index_modseq_get_highest(ctx->view) >=
+			  ctx->status.highestmodseq ||
+		  hdr->next_uid > sqbox_uidnext(&ctx->status);
 	return SQB_OK;
 }
 
@@ -356,17 +155,16 @@ static enum sqb_err sqbox_sync_begin_store(struct sqbox_sync_context *ctx)
 	err = sqbox_sync_has_news(ctx, &ctx->writing);
 	if (err == SQB_OK) {
 		err = ctx->writing ? sqb_txn_begin(ctx->st) :
-			sqb_read_begin(ctx->st);
+				     sqb_read_begin(ctx->st);
 		ctx->store_open = err == SQB_OK;
 	}
 	if (err == SQB_OK && ctx->writing) {
-		err = sqb_txn_raise_modseq(ctx->st,
-			mail_index_modseq_get_highest(ctx->view) +
-			SQBOX_MODSEQ_GAP);
+		err = sqb_txn_raise_modseq(
+			ctx->st, mail_index_modseq_get_highest(ctx->view) +
+					 SQBOX_MODSEQ_GAP);
 	}
 	if (err == SQB_OK) {
-		err = sqb_mailbox_status(ctx->st, ctx->mbox->id,
-					 &ctx->status);
+		err = sqb_mailbox_status(ctx->st, ctx->mbox->id, &ctx->status);
 	}
 	return err;
 }
@@ -381,8 +179,7 @@ static void sqbox_sync_end_store(struct sqbox_sync_context *ctx)
 
 static enum sqb_err sqbox_sync_write_store(struct sqbox_sync_context *ctx)
 {
-	const struct mail_index_header *hdr =
-		mail_index_get_header(ctx->view);
+	const struct mail_index_header *hdr = mail_index_get_header(ctx->view);
 	struct sqb_mailbox_update update;
 	enum sqb_err err = SQB_OK;
 
@@ -399,10 +196,10 @@ static enum sqb_err sqbox_sync_write_store(struct sqbox_sync_context *ctx)
 		err = sqb_mailbox_update(ctx->st, ctx->mbox->id, &update);
 	}
 	if (err == SQB_OK && mail_index_modseq_get_highest(ctx->view) >=
-	    ctx->status.highestmodseq) {
+				     ctx->status.highestmodseq) {
 		i_zero(&update);
 		update.min_modseq = mail_index_modseq_get_highest(ctx->view) +
-			SQBOX_MODSEQ_GAP;
+				    SQBOX_MODSEQ_GAP;
 		err = sqb_mailbox_update(ctx->st, ctx->mbox->id, &update);
 	}
 	return err;
@@ -432,7 +229,9 @@ static int sqbox_sync_is_due(struct sqbox_mailbox *mbox)
 	uid_validity = mail_index_get_header(view)->uid_validity;
 	mail_index_view_close(&view);
 	return hdr.modseq != status.highestmodseq ||
-		uid_validity != status.uidvalidity ? 1 : 0;
+			       uid_validity != status.uidvalidity ?
+		       1 :
+		       0;
 }
 
 static void sqbox_sync_free(struct sqbox_sync_context **_ctx)
@@ -512,10 +311,9 @@ sqbox_sync_try_begin(struct sqbox_mailbox *mbox, enum sqbox_sync_flags flags,
 	i_array_init(&ctx->recs, 16);
 	i_array_init(&ctx->expunged_uids, 16);
 
-	ret = index_storage_expunged_sync_begin(&mbox->box,
-						&ctx->index_sync_ctx,
-						&ctx->view, &ctx->trans,
-						index_flags);
+	ret = index_storage_expunged_sync_begin(
+		&mbox->box, &ctx->index_sync_ctx, &ctx->view, &ctx->trans,
+		index_flags);
 	if (mail_index_reset_fscked(mbox->box.index)) {
 		mbox->resync_wanted = TRUE;
 		ctx->flags |= SQBOX_SYNC_FLAG_MERGE;
@@ -550,11 +348,10 @@ sqbox_sync_try_begin(struct sqbox_mailbox *mbox, enum sqbox_sync_flags flags,
 }
 
 /* A save cannot have the index reset under its own transaction. */
-static int
-sqbox_sync_reset_and_begin(struct sqbox_mailbox *mbox,
-			   enum sqbox_sync_flags flags,
-			   enum mail_index_sync_flags index_flags,
-			   struct sqbox_sync_context **ctx_r)
+static int sqbox_sync_reset_and_begin(struct sqbox_mailbox *mbox,
+				      enum sqbox_sync_flags flags,
+				      enum mail_index_sync_flags index_flags,
+				      struct sqbox_sync_context **ctx_r)
 {
 	int ret;
 
@@ -562,8 +359,9 @@ sqbox_sync_reset_and_begin(struct sqbox_mailbox *mbox,
 		return -1;
 	ret = sqbox_sync_try_begin(mbox, flags, index_flags, ctx_r);
 	if (ret == 0) {
-		mailbox_set_critical(&mbox->box, "sqbox: the index does not "
-			"agree with the store, even after a reset");
+		mailbox_set_critical(
+			&mbox->box, "sqbox: the index does not "
+				    "agree with the store, even after a reset");
 	}
 	return ret;
 }
@@ -581,12 +379,14 @@ int sqbox_sync_begin(struct sqbox_mailbox *mbox, enum sqbox_sync_flags flags,
 	if (mbox->resync_wanted)
 		flags |= SQBOX_SYNC_FLAG_MERGE;
 	index_flags = index_storage_get_sync_flags(box) |
-		MAIL_INDEX_SYNC_FLAG_AVOID_FLAG_UPDATES;
+		      MAIL_INDEX_SYNC_FLAG_AVOID_FLAG_UPDATES;
 
 	if (flags == 0) {
 		/* What this session has done is seen in the index alone. */
-		ret = sqbox_sync_try_begin(mbox, flags, index_flags |
-				MAIL_INDEX_SYNC_FLAG_REQUIRE_CHANGES, ctx_r);
+		ret = sqbox_sync_try_begin(
+			mbox, flags,
+			index_flags | MAIL_INDEX_SYNC_FLAG_REQUIRE_CHANGES,
+			ctx_r);
 		if (ret < 0 || *ctx_r != NULL)
 			return ret < 0 ? -1 : 0;
 		if ((ret = sqbox_sync_is_due(mbox)) <= 0)
@@ -607,8 +407,7 @@ int sqbox_sync_commit_store(struct sqbox_sync_context *ctx)
 	enum sqb_err err = SQB_OK;
 
 	if (ctx->writing) {
-		err = sqb_mailbox_status(ctx->st, ctx->mbox->id,
-					 &ctx->status);
+		err = sqb_mailbox_status(ctx->st, ctx->mbox->id, &ctx->status);
 		if (err == SQB_OK)
 			err = sqb_txn_commit(ctx->st);
 	}
@@ -635,8 +434,8 @@ static void sqbox_sync_set_recent(struct sqbox_sync_context *ctx)
 	if (ctx->import.reset || first >= ctx->import.next_uid)
 		return;
 	view = mail_index_transaction_open_updated_view(ctx->trans);
-	if (mail_index_lookup_seq_range(view, first, (uint32_t)-1,
-					&seq1, &seq2))
+	if (mail_index_lookup_seq_range(view, first, (uint32_t)-1, &seq1,
+					&seq2))
 		mailbox_recent_flags_set_seqs(box, view, seq1, seq2);
 	mail_index_view_close(&view);
 }
@@ -647,9 +446,13 @@ static void sqbox_sync_notify(struct sqbox_sync_context *ctx)
 	uint32_t uid;
 
 	box->tmp_sync_view = ctx->view;
-	array_foreach_elem(&ctx->expunged_uids, uid) T_BEGIN {
-		mailbox_sync_notify(box, uid, MAILBOX_SYNC_TYPE_EXPUNGE);
-	} T_END;
+	array_foreach_elem (&ctx->expunged_uids, uid)
+		T_BEGIN
+		{
+			mailbox_sync_notify(box, uid,
+					    MAILBOX_SYNC_TYPE_EXPUNGE);
+		}
+	T_END;
 	mailbox_sync_notify(box, 0, 0);
 	box->tmp_sync_view = NULL;
 }

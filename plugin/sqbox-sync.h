@@ -88,12 +88,7 @@ static inline uint64_t sqbox_uidnext(const struct sqb_mailbox_status *status)
 /* The whole of it: begin, and both commits.  Returns 0 or -1. */
 int sqbox_sync(struct sqbox_mailbox *mbox, enum sqbox_sync_flags flags);
 
-/* System flags of Dovecot and of the store. */
-unsigned int sqbox_flags_to_store(enum mail_flags flags);
-enum mail_flags sqbox_flags_from_store(unsigned int flags);
-
-/* Sorts keyword numbers into the form of the store; in the data stack. */
-void sqbox_keywords_from_array(ARRAY_TYPE(uint32_t) *numbers,
-			       struct sqb_keywords *keywords_r);
+/* Apply the index log's records to the store (sqbox-apply.c). */
+enum sqb_err sqbox_sync_apply_recs(struct sqbox_sync_context *ctx);
 
 #endif
