@@ -126,13 +126,13 @@ static const char sql_keywords[] =
 	"  FROM keyword WHERE number < 63) != 0";
 static const char sql_more_bit[] =
 	"SELECT printf('UID %d: its flags say that it has %s in "
-	"keyword_more', uid, iif(flags & 32, 'rows', 'no rows'))"
+	"keyword_more', uid, CASE WHEN flags & 32 THEN 'rows' ELSE 'no rows' END)"
 	" FROM message g WHERE mailbox_id = ?1"
 	" AND (flags & 32 != 0) != EXISTS (SELECT 1 FROM keyword_more k"
 	"  WHERE k.mailbox_id = ?1 AND k.uid = g.uid)";
 static const char sql_pop3_bit[] =
 	"SELECT printf('UID %d: its flags say that it has %s row in pop3', uid,"
-	" iif(flags & 64, 'a', 'no'))"
+	" CASE WHEN flags & 64 THEN 'a' ELSE 'no' END)"
 	" FROM message g WHERE mailbox_id = ?1"
 	" AND (flags & 64 != 0) != EXISTS (SELECT 1 FROM pop3 p"
 	"  WHERE p.mailbox_id = ?1 AND p.uid = g.uid)";

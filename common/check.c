@@ -118,11 +118,15 @@ static void begin_query(struct sqb_check *c, const char *sql)
 /* Its next row, or false at its end. */
 static bool next_row(struct sqb_check *c, const char *what)
 {
-	enum sqb_err err;
+	enum sqb_err err = SQB_OK;
 
 	if (c->q != NULL && sqb_step(c->st, c->q, &err))
 		return true;
-	if (c->q != NULL && err != SQB_OK)
+	if (err != SQB_OK && c->calls > c->budget)
+		found(c, sqb_xasprintf("%s: reading them does not come to an "
+				       "end",
+				       what));
+	else if (err != SQB_OK)
 		failed(c, what);
 	sqlite3_finalize(c->q);
 	c->q = NULL;
@@ -144,7 +148,7 @@ static bool check_structure(struct sqb_check *c)
 		c->total = 1;
 		begin_query(c, sql_integrity);
 	}
-	if (!next_row(c, "the file's structure"))
+	if (!next_row(c, "the pages of the file"))
 		return false;
 	if (strcmp(text_of(c, 0), "ok") != 0)
 		found(c, sqb_xstrdup(text_of(c, 0)));
@@ -304,7 +308,7 @@ static bool check_list(struct sqb_check *c, const char *const *list,
 
 static bool check_account(struct sqb_check *c)
 {
-	return check_list(c, sqb_check_account, "the account");
+	return check_list(c, sqb_check_account, "the numbers of the account");
 }
 
 static bool check_references(struct sqb_check *c)
@@ -352,7 +356,7 @@ static bool check_mailboxes(struct sqb_check *c)
 		begin_query(c, sqb_check_mailbox[c->next]);
 		sqlite3_bind_int64(c->q, 1, c->boxes[c->done]);
 	}
-	if (next_row(c, "a mailbox")) {
+	if (next_row(c, "the rows of a mailbox")) {
 		name = box_name(c, c->boxes[c->done]);
 		found(c, sqb_xasprintf("mailbox %lld (%s): %s",
 				       (long long)c->boxes[c->done], name,

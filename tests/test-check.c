@@ -9,8 +9,10 @@
 #include "common/message.h"
 #include "common/store-private.h"
 #include "common/subscription.h"
+#include "common/txn.h"
 #include "tests/support.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -348,7 +350,7 @@ START_TEST(a_name_may_get_too_long)
 		" FROM n WHERE i < 20)"
 		" INSERT INTO mailbox (id, parent_id, name, guid, noselect,"
 		"  uidvalidity, highestmodseq)"
-		" SELECT i + 100, iif(i = 1, 0, i + 99),"
+		" SELECT i + 100, CASE i WHEN 1 THEN 0 ELSE i + 99 END,"
 		"  substr(hex(zeroblob(128)), 1, 255), zeroblob(16), 1, 1, 1"
 		" FROM n");
 
@@ -451,6 +453,50 @@ START_TEST(pages_in_circles_do_not_keep_it_from_ending)
 }
 END_TEST
 
+/* Writes of all kinds, until told to end. */
+static void write_in_peer(int fd, const char *dir)
+{
+	struct sqb_store *peer = t_store_open_in(dir);
+	struct sqb_flag_change seen = { .add = SQB_SEEN };
+	struct sqb_message msg;
+	uint32_t uid, copy;
+
+	t_tell(fd, 'r');
+	ck_assert_int_eq(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
+	do {
+		uid = t_append(peer, T_INBOX, "a: b\r\n\r\n", 8);
+		t_ok(peer, sqb_message_get(peer, T_INBOX, uid, &msg));
+		t_ok(peer, sqb_txn_begin(peer));
+		t_ok(peer, sqb_message_copy(peer, &msg, T_INBOX, NULL, &copy));
+		t_ok(peer, sqb_message_change_flags(peer, T_INBOX, uid, uid,
+						    &seen, NULL));
+		t_ok(peer, sqb_message_expunge(peer, T_INBOX, uid - 10, uid - 5,
+					       NULL));
+		t_ok(peer, sqb_txn_commit(peer));
+		if (uid % 7 == 0)
+			t_ok(peer, sqb_purge(peer, 0, 0, NULL));
+		t_ok(peer, sqb_checkpoint_if_due(peer));
+	} while (read(fd, &msg, 1) < 0 && errno == EAGAIN);
+	sqb_store_close(&peer);
+}
+
+START_TEST(others_may_go_on_writing)
+{
+	char *dir = t_dir();
+	struct t_peer peer = t_peer_start(write_in_peer, dir);
+	int i;
+
+	ck_assert_int_eq(t_hear(peer.fd), 'r');
+	st = t_store_open_in(dir);
+	for (i = 0; i < 30; i++)
+		is_sound();
+	t_tell(peer.fd, 'e');
+	t_peer_end(&peer);
+	t_store_close(&st);
+	free(dir);
+}
+END_TEST
+
 #define COUNT(cases) ((int)(sizeof(cases) / sizeof(*(cases))))
 #define SMASHES 40
 
@@ -484,5 +530,10 @@ int main(void)
 	tc = new_case(suite, "smashed", teardown);
 	tcase_add_loop_test(tc, any_damage_of_the_file_is_survived, 0, SMASHES);
 	tcase_add_test(tc, pages_in_circles_do_not_keep_it_from_ending);
+
+	tc = tcase_create("processes");
+	tcase_set_timeout(tc, 60);
+	tcase_add_test(tc, others_may_go_on_writing);
+	suite_add_tcase(suite, tc);
 	return t_run(suite);
 }
