@@ -102,7 +102,8 @@ enum sqb_err sqb_mailbox_delete(struct sqb_store *st, struct sqb_mailbox_id id);
  * are made.  SQB_EXISTS: the new name is taken.  SQB_INVALID: it breaks the
  * name rules or lies below the mailbox itself.
  * INBOX (RFC 3501 6.3.5): its messages go to the new name, under their UIDs
- * and UIDVALIDITY; a new empty INBOX takes its place and keeps its inferiors.
+ * and UIDVALIDITY (so its id goes there, too: find INBOX by its name); a new
+ * empty INBOX takes its place and keeps its inferiors.
  */
 enum sqb_err sqb_mailbox_rename(struct sqb_store *st, struct sqb_mailbox_id id,
 				const char *new_name);
@@ -112,7 +113,7 @@ struct sqb_mailbox_update {
 	const uint8_t *guid;
 	uint32_t uidvalidity; /* new one: a client must forget all UIDs */
 	uint32_t min_uidnext;
-	uint32_t first_recent; /* 0 = keep; may only grow */
+	uint32_t first_recent; /* 0 = keep; may only grow; has no modseq */
 	uint64_t min_modseq;
 	bool set_special_use;
 	unsigned int special_use;

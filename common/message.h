@@ -13,7 +13,8 @@
  * Everything here that changes something needs a write transaction (txn.h),
  * raises the mailbox's modseq, and keeps its counters and the journal.
  * Outside a transaction reads see the newest commit; within sqb_read_begin()
- * one snapshot.
+ * one snapshot.  A writer that answers with a code its comment names has
+ * changed nothing; after any other failure, roll the transaction back.
  */
 
 /* System flags (RFC 3501 2.3.2); \Recent is mailbox.h's first_recent. */
@@ -47,7 +48,11 @@ enum sqb_err sqb_message_count(struct sqb_store *st, struct sqb_mailbox_id box,
 			       uint32_t uid_lo, uint32_t uid_hi,
 			       uint32_t *count_r);
 
-/* Walk messages uid_lo..uid_hi (inclusive) in UID order, as in mailbox.h. */
+/*
+ * Walk messages uid_lo..uid_hi (inclusive) in UID order, as in mailbox.h.
+ * What the same handle changes meanwhile may or may not be seen: bound a walk
+ * that copies into its own mailbox.
+ */
 struct sqb_message_iter *sqb_message_iter_begin(struct sqb_store *st,
 						struct sqb_mailbox_id box,
 						uint32_t uid_lo,
@@ -81,7 +86,8 @@ enum sqb_err sqb_message_append(struct sqb_store *st, struct sqb_mailbox_id box,
 
 /*
  * Append a copy that shares the body of src (of any mailbox of this store;
- * only body, vsize and psize are used).  SQB_NOTFOUND: body freed since.
+ * only body, vsize and psize are used, and date if args has none).
+ * SQB_NOTFOUND: body freed since, or no such mailbox.  SQB_NOSELECT.
  */
 enum sqb_err sqb_message_copy(struct sqb_store *st,
 			      const struct sqb_message *src,
@@ -91,7 +97,8 @@ enum sqb_err sqb_message_copy(struct sqb_store *st,
 
 /*
  * Move: copy, and expunge the source, in the one transaction (RFC 6851).
- * SQB_NOTFOUND: src_uid has been expunged meanwhile; nothing is done.
+ * args NULL: flags, keywords and date stay; a POP3 identity stays if args has
+ * none.  SQB_NOTFOUND (an answer): src_uid has been expunged meanwhile.
  */
 enum sqb_err sqb_message_move(struct sqb_store *st, struct sqb_mailbox_id src,
 			      uint32_t src_uid, struct sqb_mailbox_id dst,
