@@ -19,6 +19,11 @@ struct sqbox_account {
 
 	struct sqb_store *st; /* own */
 
+	/* Large bodies that were read to their end without damage, the last of
+	   them; a client that fetches one in parts need not wait each time. */
+	int64_t sound_bodies[16];
+	unsigned int sound_bodies_next;
+
 	struct timeout *to_later;
 	struct timeval unsynced_since; /* zero: nothing is waiting */
 };

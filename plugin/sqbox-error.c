@@ -86,8 +86,12 @@ void sqbox_mail_set_error(struct mail *mail, enum sqb_err err)
 		mail_set_expunged(mail);
 		break;
 	case SQB_CORRUPT:
-		mail_set_critical(mail, "sqbox: %s",
-				  sqb_store_errmsg(sqbox_store(mail->box)));
+		/* Any other error would end the client's connection, or its
+		   command, and so take other messages along; dsync would stop
+		   at this one. */
+		e_error(mail_event(mail), "sqbox: %s",
+			sqb_store_errmsg(sqbox_store(mail->box)));
+		mail_set_expunged(mail);
 		break;
 	default:
 		sqbox_mailbox_set_error(mail->box, err);

@@ -14,6 +14,7 @@ struct mailbox_list;
  * admin has to know is logged; what a client can act upon is told to it.
  */
 void sqbox_mailbox_set_error(struct mailbox *box, enum sqb_err err);
+/* A damaged message is logged, and shown as one that is gone. */
 void sqbox_mail_set_error(struct mail *mail, enum sqb_err err);
 void sqbox_list_set_error(struct mailbox_list *list, struct sqb_store *st,
 			  const char *name, enum sqb_err err);

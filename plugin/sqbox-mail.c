@@ -95,8 +95,57 @@ static int sqbox_mail_get_physical_size(struct mail *mail, uoff_t *size_r)
 	return 0;
 }
 
-static int sqbox_mail_open_stream(struct mail *mail, struct istream **input_r)
+static bool sqbox_body_is_known_sound(struct sqbox_account *account, int64_t id)
 {
+	unsigned int i;
+
+	for (i = 0; i < N_ELEMENTS(account->sound_bodies); i++) {
+		if (account->sound_bodies[i] == id)
+			return TRUE;
+	}
+	return FALSE;
+}
+
+static void sqbox_body_set_sound(struct sqbox_account *account, int64_t id)
+{
+	account->sound_bodies[account->sound_bodies_next] = id;
+	account->sound_bodies_next = (account->sound_bodies_next + 1) %
+				     N_ELEMENTS(account->sound_bodies);
+}
+
+/*
+ * Look for damage before the first octet is sent: once the size has been told
+ * to a client, only a broken connection could say that there is some, and
+ * that would take the other messages of its command along.
+ */
+static enum sqb_err
+sqbox_mail_check_body(struct mail *mail, struct sqb_body_reader *reader,
+		      bool whole)
+{
+	struct sqbox_account *account =
+		SQBOX_MAILBOX(mail->box)->storage->account;
+	const struct sqb_body_info *info = sqb_body_reader_info(reader);
+	uint64_t offset = 0;
+	const void *data;
+	size_t size;
+	enum sqb_err err;
+
+	if (info->vsize > SQB_BODY_CHUNK &&
+	    sqbox_body_is_known_sound(account, info->id.n))
+		whole = FALSE;
+	do {
+		err = sqb_body_data(reader, offset, &data, &size);
+		offset += size;
+	} while (whole && err == SQB_OK && size > 0);
+	if (err == SQB_OK && whole && info->vsize > SQB_BODY_CHUNK)
+		sqbox_body_set_sound(account, info->id.n);
+	return err;
+}
+
+static int sqbox_mail_open_stream(struct mail *mail, bool get_body,
+				  struct istream **input_r)
+{
+	struct sqb_store *st = sqbox_store(mail->box);
 	struct sqb_body_reader *reader;
 	enum sqb_err err;
 
@@ -104,18 +153,23 @@ static int sqbox_mail_open_stream(struct mail *mail, struct istream **input_r)
 		return sqbox_save_open_stream(mail, input_r);
 	if (!mail_stream_access_start(mail))
 		return -1;
-	err = sqb_body_open(sqbox_store(mail->box),
-			    SQBOX_MAILBOX(mail->box)->id, mail->uid, &reader);
+	err = sqb_body_open(st, SQBOX_MAILBOX(mail->box)->id, mail->uid,
+			    &reader);
+	if (err == SQB_OK) {
+		err = sqbox_mail_check_body(mail, reader, get_body);
+		if (err != SQB_OK)
+			sqb_body_close(&reader);
+	}
 	if (err != SQB_OK) {
 		sqbox_mail_set_error(mail, err);
 		return -1;
 	}
-	*input_r = sqbox_istream_create(sqbox_store(mail->box), &reader);
+	*input_r = sqbox_istream_create(st, &reader);
 	return 0;
 }
 
 static int
-sqbox_mail_get_stream(struct mail *mail, bool get_body ATTR_UNUSED,
+sqbox_mail_get_stream(struct mail *mail, bool get_body,
 		      struct message_size *hdr_size,
 		      struct message_size *body_size, struct istream **stream_r)
 {
@@ -124,7 +178,7 @@ sqbox_mail_get_stream(struct mail *mail, bool get_body ATTR_UNUSED,
 	struct istream *input;
 
 	if (data->stream == NULL) {
-		if (sqbox_mail_open_stream(mail, &input) < 0)
+		if (sqbox_mail_open_stream(mail, get_body, &input) < 0)
 			return -1;
 		i_stream_set_name(input,
 				  t_strdup_printf("%s uid=%u", mail->box->vname,
