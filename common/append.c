@@ -50,54 +50,62 @@ static enum sqb_err get_modseq(struct sqb_store *st, uint64_t min,
 	return err;
 }
 
-/* Why was there no row that sql_take_uid could update? */
-static enum sqb_err no_uid(struct sqb_store *st, const struct row *row)
-{
-	struct sqb_mailbox_status status;
-	enum sqb_err err;
+static const char sql_uidnext[] =
+	"SELECT noselect, uidnext FROM mailbox WHERE id = ?1 AND id > 0";
 
-	err = sqb_mailbox_status(st, row->box, &status);
-	if (err == SQB_NOTFOUND)
-		return sqb_fail(st, err, "there is no mailbox with the id %lld",
-				(long long)row->box.n);
-	if (err != SQB_OK)
-		return err;
-	if (status.noselect)
+/* The UID that the row will have. */
+static enum sqb_err choose_uid(struct sqb_store *st, struct row *row)
+{
+	sqlite3_stmt *q = sqb_stmt(st, sql_uidnext);
+	int64_t uidnext, wanted = row->args->uid;
+	enum sqb_err err;
+	bool noselect;
+
+	sqlite3_bind_int64(q, 1, row->box.n);
+	if (!sqb_step(st, q, &err))
+		return err != SQB_OK
+			       ? err
+			       : sqb_fail(
+					 st, SQB_NOTFOUND,
+					 "there is no mailbox with the id %lld",
+					 (long long)row->box.n);
+	noselect = sqlite3_column_int(q, 0) != 0;
+	uidnext = sqlite3_column_int64(q, 1);
+	sqlite3_reset(q);
+	if (noselect)
 		return sqb_fail(st, SQB_NOSELECT,
 				"the mailbox holds no messages, only other "
 				"mailboxes");
-	if (status.uidnext == 0)
+	if (uidnext > UINT32_MAX)
 		return sqb_fail(st, SQB_LIMIT,
 				"the last UID of this mailbox is used");
-	return sqb_fail(st, SQB_INVALID, "UID %u is below UIDNEXT %u",
-			row->args->uid, status.uidnext);
+	if (wanted != 0 && wanted < uidnext)
+		return sqb_fail(st, SQB_INVALID, "UID %u is below UIDNEXT %u",
+				row->args->uid, (uint32_t)uidnext);
+	row->uid = (uint32_t)(wanted != 0 ? wanted : uidnext);
+	return SQB_OK;
 }
 
 static const char sql_take_uid[] =
-	"UPDATE mailbox SET uidnext = max(uidnext, ?2) + 1,"
-	" messages = messages + 1, unseen = unseen + ?4, vsize = vsize + ?5,"
-	" highestmodseq = ?6"
-	" WHERE id = ?1 AND id > 0 AND noselect = 0 AND uidnext <= ?3"
-	" RETURNING uidnext - 1";
+	"UPDATE mailbox SET uidnext = ?2 + 1, messages = messages + 1,"
+	" unseen = unseen + ?3, vsize = vsize + ?4, highestmodseq = ?5"
+	" WHERE id = ?1";
 
+/* In two statements: UPDATE ... RETURNING takes SQLite longer. */
 static enum sqb_err take_uid(struct sqb_store *st, struct row *row)
 {
-	sqlite3_stmt *q = sqb_stmt(st, sql_take_uid);
-	uint32_t wanted = row->args->uid;
-	enum sqb_err err;
-	int64_t uid;
+	enum sqb_err err = choose_uid(st, row);
+	sqlite3_stmt *q;
 
+	if (err != SQB_OK)
+		return err;
+	q = sqb_stmt(st, sql_take_uid);
 	sqlite3_bind_int64(q, 1, row->box.n);
-	sqlite3_bind_int64(q, 2, wanted);
-	sqlite3_bind_int64(q, 3, wanted != 0 ? wanted : UINT32_MAX);
-	sqlite3_bind_int(q, 4, (row->args->flags & SQB_SEEN) == 0);
-	sqlite3_bind_int64(q, 5, (int64_t)row->vsize);
-	sqlite3_bind_int64(q, 6, (int64_t)row->modseq);
-	err = sqb_run_int64(st, q, &uid);
-	if (err == SQB_NOTFOUND)
-		return no_uid(st, row);
-	row->uid = (uint32_t)uid;
-	return err;
+	sqlite3_bind_int64(q, 2, row->uid);
+	sqlite3_bind_int(q, 3, (row->args->flags & SQB_SEEN) == 0);
+	sqlite3_bind_int64(q, 4, (int64_t)row->vsize);
+	sqlite3_bind_int64(q, 5, (int64_t)row->modseq);
+	return sqb_run(st, q);
 }
 
 static const char sql_insert[] =
@@ -202,6 +210,12 @@ enum sqb_err sqb_message_append(struct sqb_store *st, struct sqb_mailbox_id box,
 	return err;
 }
 
+/* Once a transaction: it looks at the disk. */
+static enum sqb_err need_room(struct sqb_store *st)
+{
+	return st->txn.modseq == 0 ? sqb_reserve_need(st) : SQB_OK;
+}
+
 enum sqb_err sqb_message_copy(struct sqb_store *st,
 			      const struct sqb_message *src,
 			      struct sqb_mailbox_id dst,
@@ -219,7 +233,7 @@ enum sqb_err sqb_message_copy(struct sqb_store *st,
 	enum sqb_err err;
 
 	if ((err = sqb_need_txn(st)) != SQB_OK ||
-	    (err = sqb_reserve_need(st)) != SQB_OK ||
+	    (err = need_room(st)) != SQB_OK ||
 	    (err = check_args(st, &full)) != SQB_OK ||
 	    (err = get_modseq(st, full.min_modseq, &row.modseq)) != SQB_OK)
 		return err;
