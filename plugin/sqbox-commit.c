@@ -87,28 +87,53 @@ sqbox_commit_mail(struct sqbox_save_context *ctx, struct mail_index_view *view,
 	return sqb_message_copy(st, &smail->src, ctx->mbox->id, &new, &uid);
 }
 
+struct sqbox_commit_order {
+	uint32_t uid;
+	unsigned int idx; /* of ctx->mails */
+};
+
+static int sqbox_commit_order_cmp(const struct sqbox_commit_order *o1,
+				  const struct sqbox_commit_order *o2)
+{
+	return o1->uid < o2->uid ? -1 : (o1->uid > o2->uid ? 1 : 0);
+}
+
+/* dsync chooses UIDs itself, and not in their order; the store wants it. */
 static enum sqb_err sqbox_commit_mails(struct sqbox_save_context *ctx,
 				       const ARRAY_TYPE(seq_range) * uids)
 {
-	const struct sqbox_save_mail *smail;
+	ARRAY(struct sqbox_commit_order) orders;
+	struct sqbox_commit_order *order;
 	struct mail_index_view *view;
 	struct seq_range_iter iter;
 	unsigned int n = 0;
 	uint32_t uid;
 	enum sqb_err err = SQB_OK;
 
-	view = mail_index_transaction_open_updated_view(ctx->trans);
+	i_array_init(&orders, array_count(&ctx->mails));
 	seq_range_array_iter_init(&iter, uids);
-	array_foreach (&ctx->mails, smail)
+	while (seq_range_array_iter_nth(&iter, n, &uid)) {
+		order = array_append_space(&orders);
+		order->uid = uid;
+		order->idx = n++;
+	}
+	i_assert(n == array_count(&ctx->mails));
+	array_sort(&orders, sqbox_commit_order_cmp);
+
+	view = mail_index_transaction_open_updated_view(ctx->trans);
+	array_foreach_modifiable (&orders, order)
 		T_BEGIN
 		{
-			if (!seq_range_array_iter_nth(&iter, n++, &uid))
-				i_unreached();
-			if (err == SQB_OK)
-				err = sqbox_commit_mail(ctx, view, smail, uid);
+			if (err == SQB_OK) {
+				err = sqbox_commit_mail(
+					ctx, view,
+					array_idx(&ctx->mails, order->idx),
+					order->uid);
+			}
 		}
 	T_END;
 	mail_index_view_close(&view);
+	array_free(&orders);
 	return err;
 }
 

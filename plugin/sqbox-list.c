@@ -95,6 +95,7 @@ static enum sqb_err
 sqbox_list_find(struct sqbox_mailbox_list *list, const char *name,
 		struct sqb_mailbox_id *id_r)
 {
+	struct sqb_mailbox_status status;
 	struct timeval now;
 	enum sqb_err err;
 	int msecs;
@@ -109,6 +110,11 @@ sqbox_list_find(struct sqbox_mailbox_list *list, const char *name,
 	}
 	sqbox_list_forget(list);
 	err = sqb_mailbox_find(list->account->st, name, id_r);
+	if (err == SQB_OK && strcmp(name, "INBOX") == 0) {
+		err = sqb_mailbox_status(list->account->st, *id_r, &status);
+		if (err == SQB_OK && sqbox_mailbox_is_unborn(name, &status))
+			err = SQB_NOTFOUND;
+	}
 	if (err == SQB_OK) {
 		list->found_name = i_strdup(name);
 		list->found_id = *id_r;
@@ -150,27 +156,13 @@ sqbox_list_get_temp_prefix(struct mailbox_list *_list, bool global)
 
 /* Iteration */
 
-/*
- * A store has an INBOX from the beginning.  In a namespace that is not for
- * INBOX it is a mailbox like any other, and there only once it was used.
- */
-static bool
-sqbox_list_is_unused_inbox(struct mailbox_list *list, const char *name,
-			   const struct sqb_mailbox_status *status)
-{
-	return strcmp(name, "INBOX") == 0 &&
-	       (list->ns->flags &
-		(NAMESPACE_FLAG_INBOX_USER | NAMESPACE_FLAG_INBOX_ANY)) == 0 &&
-	       status->uidnext == 1 && !status->has_children;
-}
-
 static void
 sqbox_list_add(struct sqbox_list_iterate_context *ctx, const char *name,
 	       const char *vname, const struct sqb_mailbox_status *status)
 {
 	struct mailbox_list_iter_update_context update_ctx;
 
-	if (sqbox_list_is_unused_inbox(ctx->ctx.list, name, status))
+	if (sqbox_mailbox_is_unborn(name, status))
 		return;
 	i_zero(&update_ctx);
 	update_ctx.iter_ctx = &ctx->ctx;
@@ -413,9 +405,11 @@ sqbox_list_delete_row(struct sqbox_mailbox_list *list, const char *name,
 {
 	struct sqbox_account *account = list->account;
 	struct sqb_mailbox_status status;
+	guid_128_t guid;
 	enum sqb_err err;
 
 	*has_children_r = FALSE;
+	guid_128_generate(guid); /* a name that nobody has */
 	sqbox_list_forget(list);
 	err = sqb_txn_begin(account->st);
 	if (err != SQB_OK)
@@ -429,6 +423,12 @@ sqbox_list_delete_row(struct sqbox_mailbox_list *list, const char *name,
 			err = SQB_EXISTS;
 		else if (status.has_children)
 			err = SQB_INVALID;
+	}
+	/* There is always an INBOX: to delete it is to put an empty one in its
+	   place, which a rename does. */
+	if (err == SQB_OK && strcmp(name, "INBOX") == 0) {
+		err = sqb_mailbox_rename(account->st, *id_r,
+					 guid_128_to_string(guid));
 	}
 	if (err == SQB_OK)
 		err = sqb_mailbox_delete(account->st, *id_r);

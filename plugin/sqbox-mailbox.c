@@ -39,6 +39,13 @@ sqbox_mailbox_alloc(struct mail_storage *storage, struct mailbox_list *list,
 	return &mbox->box;
 }
 
+bool sqbox_mailbox_is_unborn(const char *name,
+			     const struct sqb_mailbox_status *status)
+{
+	return strcmp(name, "INBOX") == 0 && status->uidnext == 1 &&
+	       status->highestmodseq <= 1;
+}
+
 /* Look up the mailbox's row.  SQB_NOTFOUND and SQB_NOSELECT are answers. */
 static enum sqb_err
 sqbox_mailbox_find(struct mailbox *box, struct sqb_mailbox_status *status_r)
@@ -52,6 +59,8 @@ sqbox_mailbox_find(struct mailbox *box, struct sqb_mailbox_status *status_r)
 		err = sqb_mailbox_status(st, id, status_r);
 	if (err == SQB_INVALID)
 		err = SQB_NOTFOUND; /* a name that none can have */
+	if (err == SQB_OK && sqbox_mailbox_is_unborn(box->name, status_r))
+		err = SQB_NOTFOUND;
 	if (err == SQB_OK && status_r->noselect)
 		err = SQB_NOSELECT;
 	return err;
@@ -123,6 +132,35 @@ static int sqbox_mailbox_txn_end(struct mailbox *box, enum sqb_err err)
 	return 0;
 }
 
+/* The INBOX that is always there becomes the one that is to be created. */
+static enum sqb_err
+sqbox_mailbox_adopt_inbox(struct mailbox *box,
+			  const struct sqb_mailbox_create *args, bool update)
+{
+	struct sqb_store *st = sqbox_store(box);
+	struct sqb_mailbox_status status;
+	struct sqb_mailbox_update change;
+	struct sqb_mailbox_id id;
+	enum sqb_err err;
+
+	err = sqb_mailbox_find(st, box->name, &id);
+	if (err == SQB_OK)
+		err = sqb_mailbox_status(st, id, &status);
+	if (err != SQB_OK)
+		return err;
+	/* dsync has just deleted it, or nobody has ever used it */
+	if (strcmp(box->name, "INBOX") != 0 || status.uidnext != 1 ||
+	    (!update && !sqbox_mailbox_is_unborn(box->name, &status)))
+		return SQB_EXISTS;
+	i_zero(&change);
+	change.guid = args->guid;
+	change.uidvalidity = args->uidvalidity;
+	change.min_uidnext = args->min_uidnext;
+	change.first_recent = args->min_first_recent;
+	change.min_modseq = I_MAX(args->min_modseq, status.highestmodseq + 1);
+	return sqb_mailbox_update(st, id, &change);
+}
+
 static int
 sqbox_mailbox_create(struct mailbox *box, const struct mailbox_update *update,
 		     bool directory)
@@ -149,6 +187,8 @@ sqbox_mailbox_create(struct mailbox *box, const struct mailbox_update *update,
 		return -1;
 	}
 	err = sqb_mailbox_create(st, box->name, &args, &id);
+	if (err == SQB_EXISTS && !directory)
+		err = sqbox_mailbox_adopt_inbox(box, &args, update != NULL);
 	if (sqbox_mailbox_txn_end(box, err) < 0)
 		return -1;
 	if (directory)

@@ -68,6 +68,14 @@ struct mailbox *
 sqbox_mailbox_alloc(struct mail_storage *storage, struct mailbox_list *list,
 		    const char *vname, enum mailbox_flags flags);
 
+/*
+ * A store has an INBOX from the beginning.  Until something was done with it,
+ * it is not there for Dovecot, which makes INBOX itself where it wants one;
+ * dsync makes one that is like the other side's.
+ */
+bool sqbox_mailbox_is_unborn(const char *name,
+			     const struct sqb_mailbox_status *status);
+
 /* The directory of Dovecot's files for a mailbox, below root. */
 const char *sqbox_mailbox_dir(const char *root, struct sqb_mailbox_id id);
 
