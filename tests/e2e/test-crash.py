@@ -120,7 +120,8 @@ class History:
 
 class Crash(harness.ServerCase):
     allowed_errors = ('killed with signal 9', 'command startup failed',
-                      'destination service', 'Master request') + (
+                      'destination service', 'Master request',
+                      'Deleting corrupted cache') + (
                           () if crash.STRICT else ('Error: ',))
 
     def setUp(self):
