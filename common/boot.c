@@ -19,10 +19,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#define BOOT_MODSEQS (INT64_C(1) << 20)
-#define BOOT_UIDS 16
-#define COPY_MODSEQS (INT64_C(1) << 32)
-#define COPY_UIDS (INT64_C(1) << 20)
+/* By how much the numbers move on. */
+struct jump {
+	int64_t modseqs, uids, uidvalidities, mailbox_ids, body_ids;
+};
+static const struct jump boot_jump = { INT64_C(1) << 20, 16, 16, 16, 1024 };
+static const struct jump copy_jump = { INT64_C(1) << 32, 1 << 20, 1 << 16,
+				       1 << 20, INT64_C(1) << 32 };
 
 static const char boot_id_path[] = "/proc/sys/kernel/random/boot_id";
 
@@ -70,27 +73,31 @@ static enum sqb_err compare(struct sqb_store *st, const char *boot_id,
 
 /* ?1 NULL: we do not know it; then a copy just stops being one. */
 static const char sql_jump_account[] =
-	"UPDATE mailbox SET boot_id = ?1, next_modseq = next_modseq + ?2"
-	" WHERE id = 0";
+	"UPDATE mailbox SET boot_id = ?1, next_modseq = next_modseq + ?2,"
+	" next_uidvalidity = min(next_uidvalidity + ?3, 4294967296),"
+	" next_id = next_id + ?4, next_body = next_body + ?5 WHERE id = 0";
 
 static const char sql_jump_uidnext[] =
 	"UPDATE mailbox SET uidnext = min(uidnext + ?1, 4294967296)"
 	" WHERE id > 0 AND NOT noselect";
 
 static enum sqb_err jump(struct sqb_store *st, const char *boot_id,
-			 int64_t modseqs, int64_t uids)
+			 const struct jump *by)
 {
 	sqlite3_stmt *q = sqb_stmt(st, sql_jump_account);
 	enum sqb_err err;
 
 	if (boot_id != NULL)
 		sqlite3_bind_text(q, 1, boot_id, -1, SQLITE_STATIC);
-	sqlite3_bind_int64(q, 2, modseqs);
+	sqlite3_bind_int64(q, 2, by->modseqs);
+	sqlite3_bind_int64(q, 3, by->uidvalidities);
+	sqlite3_bind_int64(q, 4, by->mailbox_ids);
+	sqlite3_bind_int64(q, 5, by->body_ids);
 	err = sqb_run(st, q);
 	if (err != SQB_OK)
 		return err;
 	q = sqb_stmt(st, sql_jump_uidnext);
-	sqlite3_bind_int64(q, 1, uids);
+	sqlite3_bind_int64(q, 1, by->uids);
 	return sqb_run(st, q);
 }
 
@@ -130,8 +137,8 @@ static enum sqb_err move_on(struct sqb_store *st, const char *boot_id)
 	if (err != SQB_OK || same)
 		return err;
 	if (!copy)
-		return jump(st, boot_id, BOOT_MODSEQS, BOOT_UIDS);
-	err = jump(st, boot_id, COPY_MODSEQS, COPY_UIDS);
+		return jump(st, boot_id, &boot_jump);
+	err = jump(st, boot_id, &copy_jump);
 	return err == SQB_OK ? touch_everything(st) : err;
 }
 

@@ -559,6 +559,40 @@ static int64_t next_modseq(void)
 	return t_sql_int(st, "SELECT next_modseq FROM mailbox WHERE id = 0");
 }
 
+static int64_t next_of(const char *column)
+{
+	char sql[80];
+
+	(void)snprintf(sql, sizeof(sql),
+		       "SELECT next_%s FROM mailbox WHERE id = 0", column);
+	return t_sql_int(st, sql);
+}
+
+/* I2: nor what a mailbox was told that the power took away again. */
+START_TEST(the_first_open_after_a_boot_or_of_a_copy_moves_ids_on)
+{
+	static const char *const columns[] = { "id", "body", "uidvalidity" };
+	static const char *const boots[] = { "earlier", "copy" };
+	int64_t before[3];
+	size_t i, j;
+
+	make_store();
+	st = t_store_open_in(dir);
+	for (j = 0; j < 2; j++) {
+		t_sql(st, j == 0 ? "UPDATE mailbox SET boot_id = 'earlier'"
+				   " WHERE id = 0"
+				 : "UPDATE mailbox SET boot_id = 'copy'"
+				   " WHERE id = 0");
+		for (i = 0; i < 3; i++)
+			before[i] = next_of(columns[i]);
+		t_store_reopen(&st);
+		for (i = 0; i < 3; i++)
+			ck_assert_msg(next_of(columns[i]) >= before[i] + 16,
+				      "%s, %s", boots[j], columns[i]);
+	}
+}
+END_TEST
+
 START_TEST(the_same_boot_leaves_the_numbers_alone)
 {
 	int64_t modseq, uid;
@@ -791,6 +825,8 @@ static void add_schema_tests(Suite *suite)
 	tcase_add_test(tc, a_broken_step_undoes_the_whole_upgrade);
 	tcase_add_test(tc, an_older_schema_cannot_be_upgraded_read_only);
 	tcase_add_test(tc, the_same_boot_leaves_the_numbers_alone);
+	tcase_add_test(tc,
+		       the_first_open_after_a_boot_or_of_a_copy_moves_ids_on);
 	tcase_add_test(tc, the_first_open_after_a_boot_moves_the_numbers_on);
 	tcase_add_test(tc, a_boot_does_not_move_uidnext_past_its_end);
 	tcase_add_test(tc, the_first_open_of_a_copy_moves_everything_far_on);
