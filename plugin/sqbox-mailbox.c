@@ -42,8 +42,7 @@ sqbox_mailbox_alloc(struct mail_storage *storage, struct mailbox_list *list,
 bool sqbox_mailbox_is_unborn(const char *name,
 			     const struct sqb_mailbox_status *status)
 {
-	return strcmp(name, "INBOX") == 0 && status->uidnext == 1 &&
-	       status->highestmodseq <= 1;
+	return strcmp(name, "INBOX") == 0 && status->highestmodseq <= 1;
 }
 
 /* Look up the mailbox's row.  SQB_NOTFOUND and SQB_NOSELECT are answers. */
@@ -149,7 +148,7 @@ sqbox_mailbox_adopt_inbox(struct mailbox *box,
 	if (err != SQB_OK)
 		return err;
 	/* dsync has just deleted it, or nobody has ever used it */
-	if (strcmp(box->name, "INBOX") != 0 || status.uidnext != 1 ||
+	if (strcmp(box->name, "INBOX") != 0 || status.messages > 0 ||
 	    (!update && !sqbox_mailbox_is_unborn(box->name, &status)))
 		return SQB_EXISTS;
 	i_zero(&change);

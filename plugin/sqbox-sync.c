@@ -209,11 +209,12 @@ static enum sqb_err sqbox_sync_write_store(struct sqbox_sync_context *ctx)
 static int sqbox_sync_is_due(struct sqbox_mailbox *mbox)
 {
 	struct mailbox *box = &mbox->box;
+	const struct mail_index_header *idx_hdr;
 	struct sqb_mailbox_status status;
 	struct sqbox_index_header hdr;
 	struct mail_index_view *view;
-	uint32_t uid_validity;
 	enum sqb_err err;
+	bool due;
 
 	err = sqb_mailbox_status(sqbox_store(box), mbox->id, &status);
 	if (err == SQB_NOTFOUND) {
@@ -226,12 +227,13 @@ static int sqbox_sync_is_due(struct sqbox_mailbox *mbox)
 	}
 	view = mail_index_view_open(box->index);
 	sqbox_index_get_header(mbox, view, &hdr);
-	uid_validity = mail_index_get_header(view)->uid_validity;
+	idx_hdr = mail_index_get_header(view);
+	due = hdr.modseq != status.highestmodseq ||
+	      idx_hdr->uid_validity != status.uidvalidity ||
+	      /* moved on by the first open after a boot */
+	      idx_hdr->next_uid != sqbox_uidnext(&status);
 	mail_index_view_close(&view);
-	return hdr.modseq != status.highestmodseq ||
-			       uid_validity != status.uidvalidity ?
-		       1 :
-		       0;
+	return due ? 1 : 0;
 }
 
 static void sqbox_sync_free(struct sqbox_sync_context **_ctx)
