@@ -12,7 +12,8 @@
 /* Without the hint SQLite would rather read all rows than sort a few. */
 static const char sql_changed[] =
 	"SELECT " SQB_MESSAGE_COLUMNS " FROM message INDEXED BY message_modseq"
-	" WHERE mailbox_id = ?1 AND modseq > ?2 ORDER BY uid";
+	" WHERE mailbox_id = ?1 AND modseq > ?2"
+	" AND uid BETWEEN 1 AND 4294967295 ORDER BY uid";
 
 struct sqb_message_iter *sqb_changed_iter_begin(struct sqb_store *st,
 						struct sqb_mailbox_id box,
@@ -34,11 +35,14 @@ struct sqb_vanished_iter {
 	bool begun, done;
 };
 
-/* The floor and the ranges from one snapshot; one row without ranges at least.
+/*
+ * The floor and the ranges from one snapshot; one row without ranges at least.
+ * Ranges that cannot be are damage: left out.
  */
 static const char sql_vanished[] =
 	"SELECT m.vanished_floor, e.uid_lo, e.uid_hi FROM mailbox m"
 	" LEFT JOIN expunged e ON e.mailbox_id = m.id AND e.modseq > ?2"
+	" AND e.uid_lo >= 1 AND e.uid_hi BETWEEN e.uid_lo AND 4294967295"
 	" WHERE m.id = ?1 AND m.id > 0 ORDER BY e.modseq, e.uid_lo";
 
 struct sqb_vanished_iter *sqb_vanished_iter_begin(struct sqb_store *st,

@@ -179,7 +179,8 @@ enum sqb_err sqb_keyword_name(struct sqb_store *st, uint32_t number,
 
 	if (err != SQB_OK)
 		return err;
-	if (number >= kc->count)
+	/* A name that breaks the rules is damage, and would break IMAP. */
+	if (number >= kc->count || !sqb_keyword_ok(kc->names[number]))
 		return SQB_NOTFOUND;
 	*name_r = kc->names[number];
 	return SQB_OK;

@@ -6,8 +6,8 @@
  * All rows are read at once and sorted by parent and name; the children of a
  * mailbox are then neighbours, found by bisection, and the walk needs a stack
  * of such runs only.  In a damaged table rows may form cycles or repeat: what
- * does not hang in the tree is left out, and no more mailboxes are handed out
- * than there are rows.
+ * does not hang in the tree, or has a name that nobody could ask for, is left
+ * out, and no more mailboxes are handed out than there are rows.
  */
 #include "common/mailbox-private.h"
 
@@ -48,11 +48,12 @@ static const char sql_all[] = "SELECT " SQB_STATUS_COLUMNS ", m.name"
 
 static void add_node(struct sqb_mailbox_iter *it, sqlite3_stmt *q)
 {
-	const void *name = sqlite3_column_blob(q, SQB_STATUS_COLUMN_COUNT);
+	const char *name =
+		(const char *)sqlite3_column_text(q, SQB_STATUS_COLUMN_COUNT);
 	int len = sqlite3_column_bytes(q, SQB_STATUS_COLUMN_COUNT);
 	struct node *node;
 
-	if (name == NULL)
+	if (name == NULL || !sqb_level_ok(name, (size_t)len))
 		return;
 	while (it->names_size + (size_t)len > it->names_alloc)
 		it->names = sqb_xgrow(it->names, it->names_alloc,

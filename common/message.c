@@ -8,6 +8,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* No calendar has the years before and after; gmtime() would fail on some. */
+#define DATE_MIN INT64_C(-62135510400) /* 0001-01-02 */
+#define DATE_MAX INT64_C(253402214400) /* 9999-12-31 */
+
+static int64_t clamp_date(int64_t date)
+{
+	return date < DATE_MIN ? DATE_MIN : date > DATE_MAX ? DATE_MAX : date;
+}
+
 enum sqb_err sqb_message_fill(struct sqb_store *st, sqlite3_stmt *q,
 			      int64_t box, struct sqb_more *more,
 			      struct sqb_message *msg_r,
@@ -19,8 +28,8 @@ enum sqb_err sqb_message_fill(struct sqb_store *st, sqlite3_stmt *q,
 		.flags = flags & SQB_FLAGS_ALL,
 		.keywords.mask = (uint64_t)sqlite3_column_int64(q, 2),
 		.modseq = (uint64_t)sqlite3_column_int64(q, 3),
-		.date = sqlite3_column_int64(q, 4),
-		.save_date = sqlite3_column_int64(q, 5),
+		.date = clamp_date(sqlite3_column_int64(q, 4)),
+		.save_date = clamp_date(sqlite3_column_int64(q, 5)),
 		.vsize = (uint64_t)sqlite3_column_int64(q, 6),
 		.psize = (uint64_t)sqlite3_column_int64(q, 7),
 		.body.n = sqlite3_column_int64(q, 8),

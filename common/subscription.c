@@ -59,14 +59,17 @@ struct sqb_subscription_iter *sqb_subscription_iter_begin(struct sqb_store *st)
 bool sqb_subscription_iter_next(struct sqb_subscription_iter *it,
 				const char **name_r)
 {
-	const char *name;
+	const char *name = NULL;
 
-	if (!it->done)
-		it->done = !sqb_step(it->st, it->q, &it->err);
-	if (it->done)
-		return false;
-	name = (const char *)sqlite3_column_text(it->q, 0);
-	*name_r = name != NULL ? name : "";
+	/* What nobody could have subscribed to is damage: left out. */
+	while (name == NULL || !sqb_name_ok(name)) {
+		if (!it->done)
+			it->done = !sqb_step(it->st, it->q, &it->err);
+		if (it->done)
+			return false;
+		name = (const char *)sqlite3_column_text(it->q, 0);
+	}
+	*name_r = name;
 	return true;
 }
 

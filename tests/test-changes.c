@@ -134,6 +134,24 @@ START_TEST(expunged_ones_are_in_the_ranges)
 }
 END_TEST
 
+START_TEST(uids_that_cannot_be_are_left_out)
+{
+	uint64_t since = now();
+
+	expunge(5, 6);
+	t_sql(st, "PRAGMA ignore_check_constraints = ON");
+	t_sql(st, "INSERT INTO expunged SELECT 1, modseq, r.column1, r.column2"
+		  " FROM expunged, (VALUES (0, 0), (-5, -1), (9, 8),"
+		  " (1, 1 << 33)) r");
+	vanished_is(since, "5:6");
+	flag(st, 1, 4);
+	t_sql(st, "UPDATE message SET uid = 0 WHERE uid = 1");
+	t_sql(st, "UPDATE message SET uid = -7 WHERE uid = 2");
+	t_sql(st, "UPDATE message SET uid = 1 << 32 WHERE uid = 3");
+	changed_is(since, "4");
+}
+END_TEST
+
 START_TEST(a_message_that_came_and_went_is_gone)
 {
 	uint64_t since = now();
@@ -244,6 +262,7 @@ int main(void)
 	tcase_add_test(tc, new_messages_are_changes);
 	tcase_add_test(tc, changed_ones_come_in_uid_order);
 	tcase_add_test(tc, expunged_ones_are_in_the_ranges);
+	tcase_add_test(tc, uids_that_cannot_be_are_left_out);
 	tcase_add_test(tc, a_message_that_came_and_went_is_gone);
 	tcase_add_test(tc, before_its_floor_the_journal_does_not_answer);
 	tcase_add_test(tc, keywords_come_with_changes);

@@ -129,6 +129,18 @@ START_TEST(an_atom_has_255_octets_at_most)
 }
 END_TEST
 
+START_TEST(a_damaged_name_is_none)
+{
+	const char *name;
+
+	t_sql(st, "INSERT INTO keyword VALUES (0, ''), (1, 'ok'),"
+		  " (2, 'a' || char(13, 10) || '* BYE')");
+	t_fails(sqb_keyword_name(st, 0, &name), SQB_NOTFOUND);
+	t_fails(sqb_keyword_name(st, 2, &name), SQB_NOTFOUND);
+	name_is(1, "ok");
+}
+END_TEST
+
 START_TEST(a_rollback_takes_a_keyword_back)
 {
 	const char *name;
@@ -243,6 +255,7 @@ int main(void)
 	tcase_add_test(tc, unknown_is_an_answer);
 	tcase_add_loop_test(tc, only_atoms_are_keywords, 0, COUNT(atom_cases));
 	tcase_add_test(tc, an_atom_has_255_octets_at_most);
+	tcase_add_test(tc, a_damaged_name_is_none);
 	tcase_add_test(tc, a_rollback_takes_a_keyword_back);
 	tcase_add_test(tc, a_rollback_is_noticed_by_the_next_transaction);
 	tcase_add_test(tc, there_is_no_limit_to_their_count);

@@ -781,6 +781,33 @@ START_TEST(a_damaged_tree_is_survived)
 }
 END_TEST
 
+static const char *const damaged_names[] = {
+	"CAST(x'41ff42' AS TEXT)",
+	"'a' || char(13, 10) || 'b'",
+	"'a' || char(0) || 'b'",
+	"'a/b'",
+	"'..'",
+	"CAST(zeroblob(300) AS TEXT)",
+};
+START_TEST(the_walk_leaves_damaged_names_out)
+{
+	char *sql;
+
+	create("a");
+	create("a/b");
+	create("c");
+	t_sql(st, "PRAGMA ignore_check_constraints = ON");
+	ck_assert_int_gt(asprintf(&sql,
+				  "UPDATE mailbox SET name = %s"
+				  " WHERE name = 'a'",
+				  damaged_names[_i]),
+			 0);
+	t_sql(st, sql);
+	free(sql);
+	tree_is("INBOX\nc\n");
+}
+END_TEST
+
 static TCase *new_case(Suite *suite, const char *name)
 {
 	TCase *tc = tcase_create(name);
@@ -844,6 +871,9 @@ static void add_walk_tests(Suite *suite)
 	tcase_add_test(tc, a_tree_may_have_2048_levels);
 	tcase_add_test(tc, many_mailboxes_are_no_trouble);
 	tcase_add_test(tc, a_damaged_tree_is_survived);
+	tcase_add_loop_test(
+		tc, the_walk_leaves_damaged_names_out, 0,
+		(int)(sizeof(damaged_names) / sizeof(damaged_names[0])));
 }
 
 int main(void)

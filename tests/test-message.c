@@ -186,6 +186,25 @@ START_TEST(dates_default_to_now)
 }
 END_TEST
 
+START_TEST(a_date_is_one_of_the_calendar)
+{
+	struct sqb_message_new args = { .date = INT64_MAX,
+					.save_date = INT64_MIN };
+	struct sqb_message msg;
+	time_t date;
+	struct tm tm;
+
+	append(T_INBOX, &args);
+	msg = get(T_INBOX, 1);
+	date = msg.date;
+	ck_assert_ptr_nonnull(gmtime_r(&date, &tm));
+	ck_assert_int_eq(tm.tm_year + 1900, 9999);
+	date = msg.save_date;
+	ck_assert_ptr_nonnull(gmtime_r(&date, &tm));
+	ck_assert_int_eq(tm.tm_year + 1900, 1);
+}
+END_TEST
+
 START_TEST(a_uid_may_be_given)
 {
 	struct sqb_message_new args = { .uid = 10 };
@@ -634,6 +653,7 @@ static void add_append_tests(Suite *suite)
 	tcase_add_test(tc, uids_ascend_and_counters_follow);
 	tcase_add_test(tc, a_message_is_as_it_was_appended);
 	tcase_add_test(tc, dates_default_to_now);
+	tcase_add_test(tc, a_date_is_one_of_the_calendar);
 	tcase_add_test(tc, a_uid_may_be_given);
 	tcase_add_test(tc, the_last_uid_ends_a_mailbox);
 	tcase_add_test(tc, bad_arguments_change_nothing);

@@ -131,6 +131,15 @@ START_TEST(names_keep_the_rules_of_mailboxes)
 }
 END_TEST
 
+START_TEST(damaged_names_are_left_out)
+{
+	t_sql(st, "INSERT INTO subscription VALUES"
+		  " (''), ('/'), (CAST(x'41ff42' AS TEXT)), ('ok'),"
+		  " ('a' || char(13, 10) || 'b'), ('zz//')");
+	list_is("ok\n");
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("subscription");
@@ -143,6 +152,7 @@ int main(void)
 	tcase_add_test(tc, no_change_costs_no_write);
 	tcase_add_test(tc, it_outlives_its_mailbox_and_does_not_follow_it);
 	tcase_add_test(tc, names_keep_the_rules_of_mailboxes);
+	tcase_add_test(tc, damaged_names_are_left_out);
 	suite_add_tcase(suite, tc);
 	return t_run(suite);
 }
