@@ -29,6 +29,7 @@ struct sqbox_account {
 };
 
 struct sqbox_account_settings {
+	struct pool *pool;           /* for Dovecot 2.4 */
 	unsigned int compress_level; /* sqbox_compress_level */
 	unsigned int lock_timeout;   /* sqbox_lock_timeout, seconds */
 };

@@ -5,6 +5,7 @@
 #include "array.h"
 #include "ioloop.h"
 #include "sqbox-attribute.h"
+#include "sqbox-compat.h"
 #include "sqbox-error.h"
 #include "sqbox-storage.h"
 #include "common/attribute.h"
@@ -26,7 +27,7 @@ static bool sqbox_attribute_is_ours(struct mailbox *box,
 {
 	struct mail_namespace *ns = mailbox_get_namespace(box);
 
-	if (*box->storage->set->mail_attribute_dict != '\0')
+	if (sqbox_storage_has_attribute_dict(box->storage))
 		return FALSE;
 	/* Dovecot asks so where METADATA is switched off. */
 	if ((type_flags & MAIL_ATTRIBUTE_TYPE_FLAG_VALIDATED) != 0)

@@ -5,11 +5,54 @@
 #include "lib.h"
 #include "mail-user.h"
 #include "sqbox-compat.h"
+#include "sqbox-settings.h"
 #include "sqbox-storage.h"
 
-const char *sqbox_setting_get_str(struct mail_user *user, const char *name)
+static int sqbox_setting_get_uint(struct mail_user *user, const char *name,
+				  unsigned int *value_r, const char **error_r)
 {
-	return mail_user_plugin_getenv(user, name);
+	const char *str = mail_user_plugin_getenv(user, name);
+
+	if (str == NULL || *str == '\0')
+		return 0;
+	if (str_to_uint(str, value_r) < 0) {
+		*error_r =
+			t_strdup_printf("%s = %s: must be a number", name, str);
+		return -1;
+	}
+	return 0;
+}
+
+int sqbox_settings_get(struct mailbox_list *list,
+		       struct sqbox_account_settings *set_r,
+		       const char **error_r)
+{
+	struct mail_user *user = list->ns->user;
+
+	*set_r = sqbox_default_settings;
+	if (sqbox_setting_get_uint(user, "sqbox_compress_level",
+				   &set_r->compress_level, error_r) < 0 ||
+	    sqbox_setting_get_uint(user, "sqbox_lock_timeout",
+				   &set_r->lock_timeout, error_r) < 0)
+		return -1;
+	return sqbox_settings_check(set_r, error_r) ? 0 : -1;
+}
+
+int sqbox_list_settings_check(struct mailbox_list *list, const char **error_r)
+{
+	if (strcmp(list->name, SQBOX_STORAGE_NAME) != 0) {
+		*error_r = t_strdup_printf(
+			"mail_location: LAYOUT=%s cannot be used with sqbox, "
+			"which has its own (remove it)",
+			list->name);
+		return -1;
+	}
+	if (list->set.index_dir != NULL && *list->set.index_dir == '\0') {
+		*error_r = "mail_location: INDEX=MEMORY cannot be used with "
+			   "sqbox (remove it, or name a directory)";
+		return -1;
+	}
+	return 0;
 }
 
 bool sqbox_list_get_root_path(struct mailbox_list *list,
@@ -19,14 +62,14 @@ bool sqbox_list_get_root_path(struct mailbox_list *list,
 	return mailbox_list_set_get_root_path(&list->set, type, path_r);
 }
 
-bool sqbox_list_index_is_in_memory(struct mailbox_list *list)
-{
-	return list->set.index_dir != NULL && *list->set.index_dir == '\0';
-}
-
 bool sqbox_list_has_private_flags(struct mailbox_list *list)
 {
 	return list->set.index_pvt_dir != NULL;
+}
+
+bool sqbox_storage_has_attribute_dict(struct mail_storage *storage)
+{
+	return *storage->set->mail_attribute_dict != '\0';
 }
 
 static void

@@ -12,19 +12,29 @@
  * DOVECOT_PREREQ appears nowhere else.
  */
 
-/* Our setting of that name, or NULL; lives as long as the user. */
-const char *sqbox_setting_get_str(struct mail_user *user, const char *name);
+struct sqbox_account_settings;
+
+/*
+ * Read and check our settings (sqbox(7)).  Returns 0, or -1 with a sentence
+ * for the log.
+ */
+int sqbox_settings_get(struct mailbox_list *list,
+		       struct sqbox_account_settings *set_r,
+		       const char **error_r);
+
+/* Refuse settings of Dovecot's that a store cannot be served with; as above. */
+int sqbox_list_settings_check(struct mailbox_list *list, const char **error_r);
 
 /* As mailbox_list.v.get_path() with a NULL name: FALSE if there is none. */
 bool sqbox_list_get_root_path(struct mailbox_list *list,
 			      enum mailbox_list_path_type type,
 			      const char **path_r);
 
-/* Is Dovecot told to keep its index files in memory? */
-bool sqbox_list_index_is_in_memory(struct mailbox_list *list);
-
 /* Does each user have flags of his own here (INDEXPVT)? */
 bool sqbox_list_has_private_flags(struct mailbox_list *list);
+
+/* Is there a dict for METADATA (mail_attribute)? */
+bool sqbox_storage_has_attribute_dict(struct mail_storage *storage);
 
 /* Fill in what a version wants in the class structures; called once. */
 void sqbox_compat_init(struct mail_storage *storage_class,

@@ -16,7 +16,6 @@
 #include "sqbox-compat.h"
 #include "sqbox-error.h"
 #include "sqbox-list-notify.h"
-#include "sqbox-settings.h"
 #include "sqbox-storage.h"
 #include "common/subscription.h"
 #include "common/txn.h"
@@ -54,7 +53,7 @@ static int sqbox_list_init(struct mailbox_list *_list, const char **error_r)
 	const char *root;
 	bool create;
 
-	if (sqbox_settings_get(_list->ns->user, &set, error_r) < 0)
+	if (sqbox_settings_get(_list, &set, error_r) < 0)
 		return -1;
 	if (!sqbox_list_get_root_path(_list, MAILBOX_LIST_PATH_TYPE_DIR,
 				      &root)) {

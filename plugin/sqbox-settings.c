@@ -1,40 +1,34 @@
 /* SPDX-License-Identifier: MIT */
 /* Copyright (c) 2026 the sqbox authors */
+/* For Dovecot 2.4 this is also in the settings module: it needs lib only. */
 
 #include "lib.h"
-#include "mail-user.h"
-#include "sqbox-compat.h"
 #include "sqbox-settings.h"
 
-static int sqbox_setting_get_uint(struct mail_user *user, const char *name,
-				  unsigned int min, unsigned int max,
-				  unsigned int default_value,
-				  unsigned int *value_r, const char **error_r)
-{
-	const char *str = sqbox_setting_get_str(user, name);
+const struct sqbox_account_settings sqbox_default_settings = {
+	.compress_level = 3,
+	.lock_timeout = SQB_LOCK_TIMEOUT_SECS,
+};
 
-	if (str == NULL || *str == '\0') {
-		*value_r = default_value;
-		return 0;
-	}
-	if (str_to_uint(str, value_r) < 0 || *value_r < min || *value_r > max) {
-		*error_r = t_strdup_printf(
-			"%s = %s: must be a number from %u to %u "
-			"(leave it out for %u)",
-			name, str, min, max, default_value);
-		return -1;
-	}
-	return 0;
+static bool
+sqbox_setting_check(const char *name, unsigned int value, unsigned int max,
+		    unsigned int default_value, const char **error_r)
+{
+	if (value >= 1 && value <= max)
+		return TRUE;
+	*error_r = t_strdup_printf(
+		"%s = %u: must be a number from 1 to %u (leave it out for %u)",
+		name, value, max, default_value);
+	return FALSE;
 }
 
-int sqbox_settings_get(struct mail_user *user,
-		       struct sqbox_account_settings *set_r,
-		       const char **error_r)
+bool sqbox_settings_check(const struct sqbox_account_settings *set,
+			  const char **error_r)
 {
-	if (sqbox_setting_get_uint(user, "sqbox_compress_level", 1, 19, 3,
-				   &set_r->compress_level, error_r) < 0)
-		return -1;
-	return sqbox_setting_get_uint(user, "sqbox_lock_timeout", 1, 3600,
-				      SQB_LOCK_TIMEOUT_SECS,
-				      &set_r->lock_timeout, error_r);
+	return sqbox_setting_check("sqbox_compress_level", set->compress_level,
+				   19, sqbox_default_settings.compress_level,
+				   error_r) &&
+	       sqbox_setting_check("sqbox_lock_timeout", set->lock_timeout,
+				   3600, sqbox_default_settings.lock_timeout,
+				   error_r);
 }

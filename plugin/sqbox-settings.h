@@ -5,14 +5,16 @@
 
 #include "sqbox-account.h"
 
-struct mail_namespace;
+extern const struct sqbox_account_settings sqbox_default_settings;
 
 /*
- * Read and check our settings (sqbox(7)).  Returns 0, or -1 with a sentence
- * that names the setting, its value and the fix.
+ * Are all our settings (sqbox(7)) within their limits?  If not, returns FALSE
+ * with a sentence that names the setting, its value and the fix.
  */
-int sqbox_settings_get(struct mail_user *user,
-		       struct sqbox_account_settings *set_r,
-		       const char **error_r);
+bool sqbox_settings_check(const struct sqbox_account_settings *set,
+			  const char **error_r);
+
+/* Of Dovecot 2.4 only. */
+extern const struct setting_parser_info sqbox_setting_parser_info;
 
 #endif

@@ -29,18 +29,8 @@ static int sqbox_storage_create(struct mail_storage *_storage,
 	struct sqbox_storage *storage = SQBOX_STORAGE(_storage);
 
 	/* The list has been made before us, and has opened the store. */
-	if (strcmp(ns->list->name, SQBOX_STORAGE_NAME) != 0) {
-		*error_r = t_strdup_printf(
-			"mail_location: LAYOUT=%s cannot be used with sqbox, "
-			"which has its own (remove it)",
-			ns->list->name);
+	if (sqbox_list_settings_check(ns->list, error_r) < 0)
 		return -1;
-	}
-	if (sqbox_list_index_is_in_memory(ns->list)) {
-		*error_r = "mail_location: INDEX=MEMORY cannot be used with "
-			   "sqbox (remove it, or name a directory)";
-		return -1;
-	}
 	storage->account = SQBOX_LIST(ns->list)->account;
 	sqbox_account_ref(storage->account);
 	_storage->unique_root_dir =

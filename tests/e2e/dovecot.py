@@ -23,6 +23,14 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PLUGIN = 'lib10_sqbox_plugin.so'
+# Dovecot 2.4 looks for it in its own directory, so it must be installed; if it
+# is not, these lines are needed.
+SETTINGS = 'settings/libsqbox_settings.so'
+DEFAULTS_2_4 = '''
+mailbox_list_layout = sqbox
+mailbox_list_utf8 = yes
+mailbox_list_drop_noselect = no
+'''
 PASSWORD = 'pass'
 START_DEADLINE = 60.0
 STOP_DEADLINE = 30.0
@@ -184,7 +192,8 @@ class Server:
             for name, password in self.users.items():
                 f.write(f'{name}:{{PLAIN}}{password}\n')
         with open(self.conf, 'w') as f:
-            f.write(self._config_2_3())
+            f.write(self._config_2_3() if version() < (2, 4)
+                    else self._config_2_4())
 
     def _config_2_3(self):
         plugins = self.plugins
@@ -285,6 +294,96 @@ service lmtp {{
                         'anvil', 'stats', 'ipc', 'imap-urlauth-login'):
             text += f'service {service} {{\n  chroot =\n}}\n'
         return text
+
+    def _config_2_4(self):
+        """Of config, what both versions understand."""
+        driver, _, path = self.location().partition(':')
+        plugins = self.plugins.split()
+        text = f'''
+dovecot_config_version = 2.4.1
+dovecot_storage_version = 2.4.1
+base_dir = {self.dir}/base
+state_dir = {self.dir}/state
+instance_name = {os.path.basename(self.dir)}
+log_path = {self.log}
+log_timestamp = "%Y-%m-%d %H:%M:%S "
+protocols = imap pop3 lmtp
+listen = 127.0.0.1
+ssl = no
+auth_allow_cleartext = yes
+auth_mechanisms = plain login
+auth_failure_delay = 0
+first_valid_uid = 1
+first_valid_gid = 1
+mail_max_userip_connections = 0
+default_client_limit = {CLIENT_LIMIT}
+default_process_limit = 60
+mail_plugin_dir = {self.dir}/modules
+mail_driver = {driver}
+mail_path = {path}
+mail_uid = {self.uid}
+mail_gid = {self.gid}
+mail_home = {self.home_root}/%{{user}}
+postmaster_address = postmaster@localhost
+hostname = localhost
+passdb passwd-file {{
+  passwd_file_path = {self.dir}/users
+}}
+passdb static {{
+  password = {PASSWORD}
+}}
+userdb static {{
+  allow_all_users = yes
+}}
+namespace inbox {{
+  inbox = yes
+  separator = {self.separator}
+}}
+service auth {{
+  client_limit = 900
+}}
+service anvil {{
+  client_limit = 900
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
+}}
+service imap-login {{
+  restart_request_count = unlimited
+  process_min_avail = 1
+  inet_listener imap {{
+    port = {self.imap_port}
+  }}
+  inet_listener imaps {{
+    port = 0
+  }}
+}}
+service pop3-login {{
+  restart_request_count = unlimited
+  inet_listener pop3 {{
+    port = {self.pop3_port}
+  }}
+  inet_listener pop3s {{
+    port = 0
+  }}
+}}
+service lmtp {{
+  inet_listener lmtp {{
+    port = {self.lmtp_port}
+  }}
+}}
+'''
+        if self.needs_sqbox():
+            plugins.append('sqbox')
+            if not os.path.exists(f'{self.dir}/modules/{SETTINGS}'):
+                text += DEFAULTS_2_4
+        for name in plugins:
+            text += f'mail_plugins/{name} = yes\n'
+        for name in self.imap_plugins.split():
+            text += f'protocol imap {{\n  mail_plugins/{name} = yes\n}}\n'
+        if os.geteuid() != 0:
+            text += self._config_2_3_ordinary_user()
+        return text + self.config
 
     # Start and stop
 
