@@ -159,6 +159,7 @@ int sqbox_transaction_save_commit_pre(struct mail_save_context *_ctx)
 	struct sqbox_save_context *ctx = SQBOX_SAVECTX(_ctx);
 	struct mailbox_transaction_context *t = _ctx->transaction;
 	struct sqbox_sync_context *sync_ctx;
+	uint64_t next_uid;
 	enum sqb_err err;
 
 	i_assert(ctx->finished);
@@ -173,8 +174,9 @@ int sqbox_transaction_save_commit_pre(struct mail_save_context *_ctx)
 		return -1;
 	}
 	sync_ctx = ctx->sync_ctx;
-	if (sqbox_uidnext(&sync_ctx->status) + array_count(&ctx->mails) >
-	    1ULL << 32) {
+	next_uid = I_MAX(sqbox_uidnext(&sync_ctx->status),
+			 ctx->highest_uid + 1ULL);
+	if (next_uid + array_count(&ctx->mails) > SQBOX_LAST_UID + 1ULL) {
 		mail_storage_set_error(t->box->storage, MAIL_ERROR_LIMIT,
 				       "The mailbox has used all its UIDs");
 		sqbox_transaction_save_rollback(_ctx);

@@ -88,6 +88,12 @@ sqbox_import_message(struct sqbox_import *import, const struct sqb_message *msg)
 	int ret;
 	bool is_new;
 
+	if (msg->uid > SQBOX_LAST_UID) {
+		e_error(import->mbox->box.event,
+			"sqbox: Dovecot cannot show a message with UID %u",
+			msg->uid);
+		return 0;
+	}
 	is_new = import->reset ||
 		 !mail_index_lookup_seq(import->view, msg->uid, &seq);
 	if (!is_new) {

@@ -5,6 +5,9 @@
 
 #include "sqbox-storage.h"
 
+/* The last UID that an index can hold; Dovecot has uses for those above. */
+#define SQBOX_LAST_UID (UINT32_MAX - 2)
+
 /*
  * From the store into the index: messages, flags, keywords and expunges.
  * The caller holds the index's sync lock and a snapshot of the store, and

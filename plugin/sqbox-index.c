@@ -44,6 +44,8 @@ void sqbox_index_update_header(const struct sqbox_import *import,
 {
 	struct mail_index_header hdr;
 	struct sqbox_index_header old, new;
+	uint32_t first_recent;
+	uint64_t next_uid;
 
 	i_zero(&hdr);
 	i_zero(&old);
@@ -60,11 +62,14 @@ void sqbox_index_update_header(const struct sqbox_import *import,
 			offsetof(struct mail_index_header, next_uid), 0,
 			status->uidnext, FALSE);
 	}
-	if (status->first_recent > hdr.first_recent_uid) {
+	/* Above UIDNEXT, Dovecot would take the index for damaged. */
+	next_uid = I_MAX(status->uidnext, import->next_uid);
+	first_recent = I_MIN(status->first_recent, next_uid);
+	if (first_recent > hdr.first_recent_uid) {
 		sqbox_index_update_u32(
 			import->trans,
 			offsetof(struct mail_index_header, first_recent_uid),
-			hdr.first_recent_uid, status->first_recent, FALSE);
+			hdr.first_recent_uid, first_recent, FALSE);
 	}
 
 	i_zero(&new);

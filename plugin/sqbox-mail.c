@@ -215,6 +215,16 @@ static int sqbox_mail_get_guid(struct mail *mail, const char **value_r)
 	return 0;
 }
 
+/* What another server's identity cannot be: it would speak POP3. */
+static bool sqbox_mail_uidl_is_damaged(const char *uidl)
+{
+	for (; *uidl != '\0'; uidl++) {
+		if ((unsigned char)*uidl < ' ' || *uidl == 0x7f)
+			return TRUE;
+	}
+	return FALSE;
+}
+
 static int sqbox_mail_get_pop3(struct mail *mail, enum mail_fetch_field field,
 			       const char **value_r)
 {
@@ -235,7 +245,8 @@ static int sqbox_mail_get_pop3(struct mail *mail, enum mail_fetch_field field,
 		sqbox_mail_set_error(mail, err);
 		return -1;
 	}
-	if (field == MAIL_FETCH_UIDL_BACKEND && uidl != NULL)
+	if (field == MAIL_FETCH_UIDL_BACKEND && uidl != NULL &&
+	    !sqbox_mail_uidl_is_damaged(uidl))
 		*value_r = p_strdup(imail->mail.data_pool, uidl);
 	if (field == MAIL_FETCH_POP3_ORDER && order != 0) {
 		*value_r = p_strdup_printf(imail->mail.data_pool, "%u", order);

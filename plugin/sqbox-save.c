@@ -41,6 +41,7 @@ void sqbox_save_add_to_index(struct sqbox_save_context *ctx, uint32_t *seq_r)
 	struct mail_save_data *mdata = &ctx->ctx.data;
 
 	mail_index_append(ctx->trans, mdata->uid, seq_r);
+	ctx->highest_uid = I_MAX(ctx->highest_uid, mdata->uid);
 	mail_index_update_flags(ctx->trans, *seq_r, MODIFY_REPLACE,
 				mdata->flags & ENUM_NEGATE(MAIL_RECENT));
 	if (mdata->keywords != NULL) {

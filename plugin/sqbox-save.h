@@ -50,6 +50,7 @@ struct sqbox_save_context {
 	struct sqbox_mailbox *mbox;
 	struct mail_index_transaction *trans; /* foreign */
 	ARRAY(struct sqbox_save_mail) mails;
+	uint32_t highest_uid; /* of those that came with one */
 
 	/* The mail being saved now; it joins the others when complete. */
 	struct sqbox_save_mail cur;
