@@ -8,33 +8,25 @@
 #include "sqbox-settings.h"
 #include "sqbox-storage.h"
 
-static int sqbox_setting_get_uint(struct mail_user *user, const char *name,
-				  unsigned int *value_r, const char **error_r)
-{
-	const char *str = mail_user_plugin_getenv(user, name);
-
-	if (str == NULL || *str == '\0')
-		return 0;
-	if (str_to_uint(str, value_r) < 0) {
-		*error_r =
-			t_strdup_printf("%s = %s: must be a number", name, str);
-		return -1;
-	}
-	return 0;
-}
-
 int sqbox_settings_get(struct mailbox_list *list,
 		       struct sqbox_account_settings *set_r,
 		       const char **error_r)
 {
-	struct mail_user *user = list->ns->user;
+	const struct sqbox_setting *setting;
+	const char *str;
+	unsigned int i;
 
 	*set_r = sqbox_default_settings;
-	if (sqbox_setting_get_uint(user, "sqbox_compress_level",
-				   &set_r->compress_level, error_r) < 0 ||
-	    sqbox_setting_get_uint(user, "sqbox_lock_timeout",
-				   &set_r->lock_timeout, error_r) < 0)
-		return -1;
+	for (i = 0; i < SQBOX_SETTINGS_COUNT; i++) {
+		setting = &sqbox_settings[i];
+		str = mail_user_plugin_getenv(list->ns->user, setting->name);
+		if (str == NULL || *str == '\0')
+			continue;
+		if (str_to_uint(str, PTR_OFFSET(set_r, setting->offset)) < 0) {
+			*error_r = sqbox_setting_error(setting, str);
+			return -1;
+		}
+	}
 	return sqbox_settings_check(set_r, error_r) ? 0 : -1;
 }
 
