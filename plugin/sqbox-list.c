@@ -90,6 +90,17 @@ const char *sqbox_mailbox_dir(const char *root, struct sqb_mailbox_id id)
 	return t_strdup_printf("%s/index/%lld", root, (long long)id.n);
 }
 
+void sqbox_list_set_found(struct mailbox_list *_list, const char *name,
+			  struct sqb_mailbox_id id)
+{
+	struct sqbox_mailbox_list *list = SQBOX_LIST(_list);
+
+	sqbox_list_forget(list);
+	list->found_name = i_strdup(name);
+	list->found_id = id;
+	i_gettimeofday(&list->found_time);
+}
+
 static enum sqb_err
 sqbox_list_find(struct sqbox_mailbox_list *list, const char *name,
 		struct sqb_mailbox_id *id_r)
@@ -114,11 +125,8 @@ sqbox_list_find(struct sqbox_mailbox_list *list, const char *name,
 		if (err == SQB_OK && sqbox_mailbox_is_unborn(name, &status))
 			err = SQB_NOTFOUND;
 	}
-	if (err == SQB_OK) {
-		list->found_name = i_strdup(name);
-		list->found_id = *id_r;
-		list->found_time = now;
-	}
+	if (err == SQB_OK)
+		sqbox_list_set_found(&list->list, name, *id_r);
 	return err;
 }
 
@@ -423,6 +431,9 @@ sqbox_list_delete_row(struct sqbox_mailbox_list *list, const char *name,
 		else if (status.has_children)
 			err = SQB_INVALID;
 	}
+	/* Its mails have been expunged; these came after that. */
+	if (err == SQB_OK && status.messages > 0)
+		err = SQB_BUSY;
 	/* There is always an INBOX: to delete it is to put an empty one in its
 	   place, which a rename does. */
 	if (err == SQB_OK && strcmp(name, "INBOX") == 0) {

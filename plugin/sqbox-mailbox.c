@@ -2,6 +2,7 @@
 /* Copyright (c) 2026 the sqbox authors */
 
 #include "lib.h"
+#include "mail-index-alloc-cache.h"
 #include "sqbox-attribute.h"
 #include "sqbox-compat.h"
 #include "sqbox-error.h"
@@ -90,6 +91,28 @@ static int sqbox_mailbox_exists(struct mailbox *box, bool auto_boxes,
 	return 0;
 }
 
+/*
+ * The index is that of the row which was found: the name may have gone from
+ * another one to it since the list looked it up, or since we were last open.
+ */
+static int sqbox_mailbox_set_id(struct mailbox *box, struct sqb_mailbox_id id)
+{
+	struct sqbox_mailbox *mbox = SQBOX_MAILBOX(box);
+	const char *path;
+
+	if (mbox->id.n != id.n && box->index != NULL)
+		mail_index_alloc_cache_unref(&box->index);
+	mbox->id = id;
+	sqbox_list_set_found(box->list, box->name, id);
+	box->_path = NULL;
+	box->_index_path = NULL;
+	if (mailbox_get_path_to(box, MAILBOX_LIST_PATH_TYPE_MAILBOX, &path) <
+		    0 ||
+	    mailbox_get_path_to(box, MAILBOX_LIST_PATH_TYPE_INDEX, &path) < 0)
+		return -1;
+	return 0;
+}
+
 static int sqbox_mailbox_open(struct mailbox *box)
 {
 	struct sqbox_mailbox *mbox = SQBOX_MAILBOX(box);
@@ -101,7 +124,8 @@ static int sqbox_mailbox_open(struct mailbox *box)
 		sqbox_mailbox_set_error(box, err);
 		return -1;
 	}
-	mbox->id = status.id;
+	if (sqbox_mailbox_set_id(box, status.id) < 0)
+		return -1;
 	memcpy(mbox->guid, status.guid, sizeof(mbox->guid));
 
 	return sqbox_index_open_box(box, &status);

@@ -76,6 +76,10 @@ sqbox_mailbox_alloc(struct mail_storage *storage, struct mailbox_list *list,
 bool sqbox_mailbox_is_unborn(const char *name,
 			     const struct sqb_mailbox_status *status);
 
+/* The list's next look-ups of that name shall give that mailbox. */
+void sqbox_list_set_found(struct mailbox_list *list, const char *name,
+			  struct sqb_mailbox_id id);
+
 /* The directory of Dovecot's files for a mailbox, below root. */
 const char *sqbox_mailbox_dir(const char *root, struct sqb_mailbox_id id);
 

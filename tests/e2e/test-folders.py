@@ -281,6 +281,29 @@ class Rename(harness.ServerCase):
         self.assertEqual(client.select('y').last('EXISTS'), 1)
         client.fetch('1', 'BODY[]')
 
+    @harness.only_sqbox
+    def test_name_goes_to_another_mailbox(self):
+        """S21 S22: a session that has just looked at a mailbox opens the one
+        that has its name now, and does not disturb who has the old one
+        open."""
+        mover, looker, reader = self.login(), self.login(), self.login()
+        mover.ok('CREATE a')
+        for _ in range(3):
+            mover.append('a', mail(subject='old'))
+        reader.select('a')
+        looker.status('a')
+        mover.ok('RENAME a b')
+        mover.ok('CREATE a')
+        looker.select('a')
+        looker.append('a', mail(subject='new'))
+        self.assertEqual(looker.search('SUBJECT new'), [1])
+        reader.ok('STORE 2 +FLAGS (\\Deleted)')
+        reader.ok('EXPUNGE')
+        self.assertEqual(reader.search('ALL', uid=True), [1, 3])
+        self.assertEqual(looker.search('ALL', uid=True), [1])
+        mover.select('b')
+        self.assertEqual(mover.search('SUBJECT old', uid=True), [1, 3])
+
 
 class List(harness.ServerCase):
     names = ('a', 'a/b', 'a/b/c', 'ab', 'stuff/junk')
