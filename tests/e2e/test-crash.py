@@ -162,7 +162,7 @@ class Crash(harness.ServerCase):
                 if self.rng.random() < 0.25:
                     self.kill_recovery()
                 self.verify()
-            except AssertionError as e:
+            except (AssertionError, OSError) as e:
                 raise AssertionError(f'in round {number + 1}: {e}') from e
         commands = sum(c.commands for c in self.everybody)
         print(f'test-crash: {ROUNDS} rounds, {self.kills} processes killed, '
