@@ -140,6 +140,12 @@ class View:
         self.told(reply.untagged)
         return reply
 
+    def look(self):
+        """Ask for all that there is; for nothing one cannot ask."""
+        self.command('NOOP')
+        if self.mails:
+            self.command('FETCH 1:* (UID FLAGS)')
+
     def agrees(self, truth):
         """Nothing that the client knows is wrong."""
         return len(self.mails) == len(truth.mails) and all(
@@ -319,7 +325,7 @@ class ExternalWriter(harness.ServerCase):
         self.idle_until_told(idle)
         idle.told(idle.session.done().untagged)
         for view in (idle, busy):
-            view.command('FETCH 1:* (UID FLAGS)')
+            view.look()
             truth = self.writer.dump()['INBOX']
             self.assertTrue(view.knows(truth), f'{view.mails}\n{truth.mails}')
         self.assert_same()
@@ -354,8 +360,7 @@ class ExternalWriter(harness.ServerCase):
         idle.told(idle.session.done().untagged)
         truth = self.writer.dump()['INBOX']
         for view in (idle, *busy):
-            view.command('NOOP')
-            view.command('FETCH 1:* (UID FLAGS)')
+            view.look()
             self.assertTrue(view.knows(truth), f'{view.mails}\n{truth.mails}')
         self.assert_same()
 
