@@ -131,6 +131,26 @@ class States(harness.ServerCase):
         self.assertIn(b'\r\na2 OK ', out)
 
 
+class Configuration(harness.ServerCase):
+    @harness.only_sqbox
+    def test_two_lines(self):
+        """S129 S134: two lines of configuration are all there is; the first
+        login makes home directory, store and INBOX."""
+        with open(self.server.conf) as f:
+            lines = [line.strip() for line in f
+                     if 'sqbox' in line and self.server.dir not in line
+                     and not line.startswith('instance_name')]
+        self.assertEqual(sorted(lines), ['mail_location = sqbox:~/mail',
+                                         'mail_plugins = sqbox'])
+        home = self.server.home(self.user)
+        self.assertFalse(os.path.exists(home))
+        client = self.login()
+        client.append('INBOX', mail())
+        self.assertEqual(client.select().last('EXISTS'), 1)
+        self.assertTrue(os.path.exists(
+            os.path.join(home, 'mail', 'store.db')))
+
+
 class Limits(harness.ServerCase):
     config = '''
 mail_max_userip_connections = 2

@@ -349,6 +349,29 @@ class Move(Base):
         self.assertEqual(self.uids(client), [1, 4])
         self.assertEqual(client.search('DELETED', uid=True), [1])
 
+    def test_identity(self):
+        """S133 S53 S54 I2: UIDVALIDITY and UID together name one message of
+        the account, of all that there are and have been."""
+        client = self.mailbox(2)
+        seen = {}
+        for n in range(4):
+            for name in ('x', 'y'):
+                client.ok(f'CREATE {name}')
+                client.append(name, mail(subject=f'{n} {name}'))
+            client.select('x')
+            client.ok('COPY 1 y')
+            client.ok('MOVE 1 INBOX')
+            for name in ('x', 'y', 'INBOX'):
+                validity = client.select(name).coded('UIDVALIDITY')[0]
+                for uid, subject in self.subjects(client).items():
+                    self.assertEqual(
+                        seen.setdefault((validity, uid), subject), subject)
+            client.ok('UNSELECT')
+            client.ok('RENAME x z')
+            client.ok('DELETE z')
+            client.ok('DELETE y')
+        self.assertEqual(len(seen), 2 + 4 * 3)
+
     def test_there_and_back(self):
         """S84 S53: moved there and back a message has new UIDs each time, and
         the octets it always had."""
