@@ -220,7 +220,7 @@ class Names(harness.ServerCase):
         client.ok('NOOP')
 
     def test_nothing_outside_the_account(self):
-        """S41 S40: after all this, the home directories hold nothing but the
+        """S41 S40 I9: after all this, the home directories hold nothing but the
         accounts."""
         self.expect_sdbox_errors()
         client = self.login()

@@ -118,8 +118,8 @@ class Hostile(harness.ServerCase):
         return client
 
     def test_octets(self):
-        """S77 S82 S57: every hostile message comes back octet for octet, with
-        the right size."""
+        """S77 S82 S57 I3: every hostile message comes back octet for octet,
+        with the right size."""
         client = self.fill()
         for n, (name, message) in enumerate(self.messages):
             with self.subTest(name=name):
@@ -129,7 +129,7 @@ class Hostile(harness.ServerCase):
                 self.assertEqual(got['RFC822.SIZE'], len(message))
 
     def test_nothing_blocks_the_mailbox(self):
-        """S82 S85 S9: with all of them in one mailbox, listing, structure,
+        """S82 S85 S9 I9: with all of them in one mailbox, listing, structure,
         search, sort and thread answer for the whole mailbox, and the ordinary
         messages between them are found."""
         client = self.fill()
