@@ -284,10 +284,15 @@ static int sqbox_index_forget(struct sqbox_mailbox *mbox)
 
 static int sqbox_index_rebuild_locked(struct sqbox_mailbox *mbox)
 {
-	const char *path = t_strdup(mbox->box.index->filepath);
+	const char *dir, *path;
 	bool new_modseqs;
 	int ret;
 
+	/* That of the index object is there only while it is open. */
+	if (mailbox_get_path_to(&mbox->box, MAILBOX_LIST_PATH_TYPE_INDEX,
+				&dir) <= 0)
+		return -1;
+	path = t_strconcat(dir, "/", mbox->box.index_prefix, NULL);
 	ret = sqbox_index_look_again(mbox, &new_modseqs);
 	if (ret <= 0)
 		return ret;

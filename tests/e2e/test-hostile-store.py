@@ -5,6 +5,7 @@
 Dovecot ends by it, and no other mailbox suffers."""
 
 import os
+import shutil
 import sqlite3
 
 import harness
@@ -220,6 +221,23 @@ class HostileStore(harness.ServerCase):
         self.assertEqual(set(table), {1, 2, 3})
         self.assertNotEqual(table[1], 'x')
         pop.quit()
+
+    def test_directories_in_the_way(self):
+        """A directory where a file of the index should be: this mailbox
+        cannot be opened until it is gone."""
+        self.fill().close()
+        index = os.path.join(Store(self.server, self.user).index, '1')
+        for name in ('dovecot.index', 'dovecot.index.log'):
+            with self.subTest(name=name):
+                shutil.rmtree(index)
+                os.makedirs(os.path.join(index, name))
+                self.server.own(index)
+                client = self.login()
+                client.no('SELECT INBOX')
+                client.select('Other')
+                shutil.rmtree(index)
+                client.select()
+                self.assertEqual(client.search('ALL', uid=True), [1, 2, 4])
 
     def test_last_uids(self):
         """The last UIDs are given out, as many as an index can hold; then
