@@ -12,8 +12,13 @@
 #include "sqbox-sync.h"
 #include "common/txn.h"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #define SQBOX_REBUILD_LOCK_NAME "sqbox-rebuild.lock"
 #define SQBOX_REBUILD_LOCK_SECS 60
+#define SQBOX_NEWLOCK_WAITS 20
+#define SQBOX_NEWLOCK_WAIT_USECS 100000
 
 void sqbox_index_get_header(struct sqbox_mailbox *mbox,
 			    struct mail_index_view *view,
@@ -94,7 +99,8 @@ sqbox_index_is_wrong(struct sqbox_mailbox *mbox, struct mail_index_view *view,
 		return status->uidnext != 1;
 	}
 	sqbox_index_get_header(mbox, view, &hdr);
-	return idx_hdr->uid_validity != status->uidvalidity ||
+	return mail_index_is_deleted(mbox->box.index) ||
+	       idx_hdr->uid_validity != status->uidvalidity ||
 	       idx_hdr->next_uid > sqbox_uidnext(status) ||
 	       hdr.modseq > status->highestmodseq ||
 	       (idx_hdr->flags & MAIL_INDEX_HDR_FLAG_FSCKD) != 0;
@@ -331,20 +337,52 @@ static int sqbox_index_rebuild(struct sqbox_mailbox *mbox)
 	return ret;
 }
 
+/*
+ * A process that was killed while it made a log leaves a dotlock behind, for
+ * which Dovecot would wait three minutes.  Making one takes no time at all.
+ */
+static void sqbox_index_drop_stale_lock(struct mailbox *box)
+{
+	struct stat st;
+	const char *dir, *path;
+	unsigned int i;
+
+	if (mailbox_get_path_to(box, MAILBOX_LIST_PATH_TYPE_INDEX, &dir) <= 0)
+		return;
+	path = t_strdup_printf("%s/%s.log.newlock", dir, box->index_prefix);
+	for (i = 0; i < SQBOX_NEWLOCK_WAITS; i++) {
+		if (stat(path, &st) < 0)
+			return;
+		usleep(SQBOX_NEWLOCK_WAIT_USECS);
+	}
+	i_unlink_if_exists(path);
+}
+
+static bool sqbox_index_row_exists(struct sqbox_mailbox *mbox)
+{
+	struct sqb_mailbox_status status;
+
+	return sqb_mailbox_status(sqbox_store(&mbox->box), mbox->id, &status) ==
+	       SQB_OK;
+}
+
 int sqbox_index_open_box(struct mailbox *box,
 			 const struct sqb_mailbox_status *status)
 {
 	struct sqbox_mailbox *mbox = SQBOX_MAILBOX(box);
 
+	sqbox_index_drop_stale_lock(box);
 	if (index_storage_mailbox_open(box, FALSE) == 0) {
 		sqbox_index_opened(mbox);
 		if (!sqbox_index_is_wrong(mbox, box->view, status))
 			return 0;
 		index_storage_mailbox_close(box);
 		box->opened = FALSE;
-	} else if (box->mailbox_deleted || box->index == NULL) {
+	} else if (box->index == NULL || !sqbox_index_row_exists(mbox)) {
 		return -1;
 	}
+	/* Whoever wanted to delete it did not get to its row. */
+	box->mailbox_deleted = FALSE;
 	if (sqbox_index_rebuild(mbox) < 0 ||
 	    index_storage_mailbox_open(box, FALSE) < 0)
 		return -1;

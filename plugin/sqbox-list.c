@@ -433,7 +433,7 @@ sqbox_list_delete_row(struct sqbox_mailbox_list *list, const char *name,
 	}
 	/* Its mails have been expunged; these came after that. */
 	if (err == SQB_OK && status.messages > 0)
-		err = SQB_BUSY;
+		err = SQB_EXISTS;
 	/* There is always an INBOX: to delete it is to put an empty one in its
 	   place, which a rename does. */
 	if (err == SQB_OK && strcmp(name, "INBOX") == 0) {
@@ -481,6 +481,12 @@ sqbox_list_delete_mailbox(struct mailbox_list *_list, const char *name)
 
 	err = sqbox_list_delete_row(SQBOX_LIST(_list), name, FALSE, &id,
 				    &has_children);
+	if (err == SQB_EXISTS) {
+		mailbox_list_set_error(
+			_list, MAIL_ERROR_EXISTS,
+			"New mails were added to mailbox during deletion");
+		return -1;
+	}
 	if (err != SQB_OK) {
 		sqbox_list_set_error(_list, account->st, name, err);
 		return -1;

@@ -396,9 +396,10 @@ class Worker(Client):
         left = {k: v for k, v in self.state.items() if k[0] is not folder}
         folders = {f: n for f, n in self.folders.items() if f is not folder}
         self.unselect()
-        between = [] if STRICT else [Outcome(left)]
+        # Dovecot expunges the messages first, as one step, and then the
+        # mailbox goes: with every format.
         self.begin(f'DELETE {folder}', Outcome(left, folders=folders),
-                   *between)
+                   Outcome(left))
         self.ok(f'DELETE {quote(folder.name)}')
         self.state, self.folders = left, folders
         self.end()
