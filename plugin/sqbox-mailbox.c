@@ -110,7 +110,12 @@ static int sqbox_mailbox_set_id(struct mailbox *box, struct sqb_mailbox_id id)
 		    0 ||
 	    mailbox_get_path_to(box, MAILBOX_LIST_PATH_TYPE_INDEX, &path) < 0)
 		return -1;
-	return 0;
+	/* Where the index is elsewhere, Dovecot takes a mailbox without this
+	   one for deleted. */
+	return mailbox_create_missing_dir(box, MAILBOX_LIST_PATH_TYPE_MAILBOX) <
+			       0 ?
+		       -1 :
+		       0;
 }
 
 static int sqbox_mailbox_open(struct mailbox *box)
@@ -128,7 +133,13 @@ static int sqbox_mailbox_open(struct mailbox *box)
 		return -1;
 	memcpy(mbox->guid, status.guid, sizeof(mbox->guid));
 
-	return sqbox_index_open_box(box, &status);
+	if (sqbox_index_open_box(box, &status) < 0) {
+		/* of a deleted mailbox Dovecot looks into the index */
+		if (box->index == NULL)
+			box->mailbox_deleted = FALSE;
+		return -1;
+	}
+	return 0;
 }
 
 static void sqbox_mailbox_close(struct mailbox *box)

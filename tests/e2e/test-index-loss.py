@@ -348,5 +348,37 @@ mail_index_rewrite_min_log_bytes = 500
             self.store.check()
 
 
+@harness.only_sqbox
+class IndexElsewhere(harness.ServerCase):
+    """Index files in a place of their own."""
+
+    fmt = 'sqbox:~/mail:INDEX=~/idx:CONTROL=~/ctl'
+    allowed_errors = COMPLAINTS
+
+    def test_index_elsewhere(self):
+        """I6: mailboxes are made, used, renamed and deleted as ever, and all
+        index files may vanish."""
+        client = self.login()
+        client.ok('CREATE a')
+        for box in ('INBOX', 'a'):
+            client.append(box, mail(), flags='\\Flagged')
+        client.select('a')
+        client.ok('STORE 1 +FLAGS (kept)')
+        client.ok('RENAME a b')
+        index = os.path.join(self.server.home(self.user), 'idx', 'index')
+        self.assertEqual(set(os.listdir(index)), {'1', '2'})
+        client.logout()
+        shutil.rmtree(index)
+        client = self.login()
+        client.select('b')
+        self.assertEqual(client.fetch('1', 'FLAGS')[1]['FLAGS']
+                         - {'\\Recent'}, {'\\Flagged', 'kept'})
+        client.ok('COPY 1 INBOX')
+        client.select('INBOX')
+        self.assertEqual(client.search('FLAGGED'), [1, 2])
+        client.ok('DELETE b')
+        self.assertEqual(os.listdir(index), ['1'])
+
+
 if __name__ == '__main__':
     harness.main()
