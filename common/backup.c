@@ -40,7 +40,6 @@ static enum sqb_err need_empty(struct copy *c)
 {
 	int fd = openat(c->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-	const struct dirent *entry;
 	unsigned int count = 0;
 
 	if (dir == NULL) {
@@ -48,7 +47,7 @@ static enum sqb_err need_empty(struct copy *c)
 			(void)close(fd);
 		return sqb_fail_errno(c->st, "reading %s", c->dir);
 	}
-	while ((entry = readdir(dir)) != NULL)
+	while (readdir(dir) != NULL)
 		count++;
 	(void)closedir(dir);
 	if (count <= 2)

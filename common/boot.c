@@ -60,7 +60,7 @@ static enum sqb_err compare(struct sqb_store *st, const char *boot_id,
 			return err;
 		return sqb_fail(st, SQB_CORRUPT,
 				"%s has lost its row 0: restore it from a "
-				"backup or use \"sqbox salvage\"",
+				"backup",
 				st->db_path);
 	}
 	stored = (const char *)sqlite3_column_text(q, 0);

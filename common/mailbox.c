@@ -342,7 +342,7 @@ static enum sqb_err update_row(struct sqb_store *st,
 enum sqb_err sqb_mailbox_update(struct sqb_store *st, struct sqb_mailbox_id id,
 				const struct sqb_mailbox_update *update)
 {
-	struct sqb_mailbox_status old;
+	struct sqb_mailbox_status old = { .id = id };
 	uint32_t uidvalidity;
 	bool inbox, tree, own;
 	uint64_t modseq;
@@ -399,10 +399,10 @@ static enum sqb_err run_on(struct sqb_store *st, const char *sql,
 
 enum sqb_err sqb_mailbox_delete(struct sqb_store *st, struct sqb_mailbox_id id)
 {
-	struct sqb_mailbox_status status;
+	struct sqb_mailbox_status status = { .id = id };
 	uint64_t modseq, count;
 	enum sqb_err err;
-	bool inbox;
+	bool inbox = false;
 
 	if ((err = sqb_need_txn(st)) != SQB_OK ||
 	    (err = sqb_mailbox_need(st, id, &status, &inbox)) != SQB_OK)

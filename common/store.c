@@ -259,10 +259,9 @@ static bool keeps_wal(struct sqb_store *st)
 {
 	struct stat info;
 
-	return st->wal.failed ||
-	       (fstatat(st->dir_fd, "store.db-wal", &info,
-			AT_SYMLINK_NOFOLLOW) == 0 &&
-		info.st_size <= KEPT_WAL_SIZE);
+	return st->wal.failed || (fstatat(st->dir_fd, "store.db-wal", &info,
+					  AT_SYMLINK_NOFOLLOW) == 0 &&
+				  info.st_size <= KEPT_WAL_SIZE);
 }
 
 void sqb_store_close(struct sqb_store **st_p)
