@@ -63,11 +63,6 @@ def find_plugin():
     raise Unavailable(f'{PLUGIN} is not built (looked in {build})')
 
 
-def find_tool():
-    """The freshly built sqbox command."""
-    return _built('sqbox')
-
-
 def version():
     """Dovecot's version as (2, 3, 19)."""
     out = subprocess.run([find_program('dovecot'), '--version'],

@@ -164,7 +164,9 @@ protocol imap {
         first, second = self.login(), self.login()
         third = self.connect()
         reply = third.cmd(f'LOGIN {self.user} pass')
-        self.assertEqual((reply.status, reply.code_name()), ('NO', 'LIMIT'))
+        self.assertEqual(reply.status, 'NO')
+        # the code depends on the release of Dovecot 2.3.19 in use
+        self.assertIn(reply.code_name(), ('LIMIT', 'UNAVAILABLE'))
         self.assertTrue(third.at_end())
         for client in (first, second):
             client.ok('NOOP')
