@@ -197,16 +197,6 @@ class Backup(Dsync):
         self.assertEqual(watcher.ok('NOOP').last('EXISTS'), 4)
         self.assertEqual(watcher.search('FLAGGED', uid=True), [4])
 
-    def test_save_dates(self):
-        """S56 S128: the date of saving goes along."""
-        self.login().append('INBOX', mail())
-        there = f'sdbox:{self.server.home(self.user)}/copy'
-        self.doveadm('backup', there)
-        a = self.doveadm('fetch', 'date.saved', 'all').stdout
-        b = self.server.doveadm('-o', f'mail_location={there}', 'fetch', '-u',
-                                self.user, 'date.saved', 'all').stdout
-        self.assertEqual(a, b)
-
 
 class Sync(Dsync):
     def both_ways(self, there, *args):
