@@ -334,6 +334,12 @@ static int sqbox_index_rebuild(struct sqbox_mailbox *mbox)
 	}
 	T_END;
 	file_lock_free(&lock);
+	/* the store may have been raised past the old index */
+	if (sqbox_account_finish(mbox->storage->account, TRUE) != SQB_OK) {
+		mailbox_set_critical(&mbox->box, "sqbox: %s",
+				     sqb_store_errmsg(sqbox_store(&mbox->box)));
+		ret = -1;
+	}
 	return ret;
 }
 
