@@ -422,6 +422,10 @@ sqbox_list_delete_row(struct sqbox_mailbox_list *list, const char *name,
 	if (err != SQB_OK)
 		return err;
 	err = sqb_mailbox_find(account->st, name, id_r);
+	/* Another one may have got the name meanwhile. */
+	if (err == SQB_OK && !noselect_only && list->deleting_id.n != 0 &&
+	    list->deleting_id.n != id_r->n)
+		err = SQB_NOTFOUND;
 	if (err == SQB_OK)
 		err = sqb_mailbox_status(account->st, *id_r, &status);
 	if (err == SQB_OK && noselect_only) {

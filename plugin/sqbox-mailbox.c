@@ -269,6 +269,45 @@ sqbox_mailbox_update(struct mailbox *box, const struct mailbox_update *update)
 	return index_storage_mailbox_update(box, update);
 }
 
+/*
+ * A second namespace on the same store shows the user's INBOX under another
+ * name, which Dovecot does not know for INBOX.
+ */
+static bool sqbox_mailbox_is_aliased_inbox(struct mailbox *box)
+{
+	struct mail_namespace *ns;
+
+	if (strcmp(box->name, "INBOX") != 0 ||
+	    (box->list->ns->flags & NAMESPACE_FLAG_INBOX_USER) != 0)
+		return FALSE;
+	for (ns = box->list->ns->user->namespaces; ns != NULL; ns = ns->next) {
+		if ((ns->flags & NAMESPACE_FLAG_INBOX_USER) != 0 &&
+		    strcmp(ns->list->name, SQBOX_STORAGE_NAME) == 0 &&
+		    SQBOX_LIST(ns->list)->account ==
+			    SQBOX_LIST(box->list)->account)
+			return TRUE;
+	}
+	return FALSE;
+}
+
+static int sqbox_mailbox_delete(struct mailbox *box)
+{
+	struct sqbox_mailbox_list *list = SQBOX_LIST(box->list);
+	int ret;
+
+	if (sqbox_mailbox_is_aliased_inbox(box)) {
+		mail_storage_set_error(box->storage, MAIL_ERROR_NOTPOSSIBLE,
+				       "INBOX can't be deleted.");
+		return -1;
+	}
+	i_zero(&list->deleting_id);
+	if (box->opened)
+		list->deleting_id = SQBOX_MAILBOX(box)->id;
+	ret = index_storage_mailbox_delete(box);
+	i_zero(&list->deleting_id);
+	return ret;
+}
+
 /* What the store's counters can answer without opening the index. */
 #define SQBOX_STATUS_ITEMS \
 	(STATUS_MESSAGES | STATUS_RECENT | STATUS_UIDNEXT | \
@@ -349,7 +388,7 @@ struct mailbox sqbox_mailbox = {
 		.free = index_storage_mailbox_free,
 		.create_box = sqbox_mailbox_create,
 		.update_box = sqbox_mailbox_update,
-		.delete_box = index_storage_mailbox_delete,
+		.delete_box = sqbox_mailbox_delete,
 		.rename_box = index_storage_mailbox_rename,
 		.get_status = sqbox_mailbox_get_status,
 		.get_metadata = sqbox_mailbox_get_metadata,

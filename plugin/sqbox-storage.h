@@ -25,6 +25,9 @@ struct sqbox_mailbox_list {
 	char *found_name; /* own; NULL: none */
 	struct sqb_mailbox_id found_id;
 	struct timeval found_time;
+
+	/* The mailbox that is being deleted; n = 0: a \Noselect one. */
+	struct sqb_mailbox_id deleting_id;
 };
 
 struct sqbox_mailbox {
