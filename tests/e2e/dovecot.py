@@ -316,9 +316,6 @@ default_process_limit = 60
 mail_plugin_dir = {self.dir}/modules
 mail_driver = {driver}
 mail_path = {path}
-mail_uid = {self.uid}
-mail_gid = {self.gid}
-mail_home = {self.home_root}/%{{user}}
 postmaster_address = postmaster@localhost
 hostname = localhost
 passdb passwd-file {{
@@ -329,6 +326,11 @@ passdb static {{
 }}
 userdb static {{
   allow_all_users = yes
+  fields {{
+    uid = {self.uid}
+    gid = {self.gid}
+    home = {self.home_root}/%{{user}}
+  }}
 }}
 namespace inbox {{
   inbox = yes
@@ -374,7 +376,8 @@ service lmtp {{
                 text += DEFAULTS_2_4
         for name in plugins:
             text += f'mail_plugins/{name} = yes\n'
-        for name in self.imap_plugins.split():
+        imap_plugins = set(self.imap_plugins.split())
+        for name in imap_plugins - {'imap_zlib'}:   # now built in
             text += f'protocol imap {{\n  mail_plugins/{name} = yes\n}}\n'
         if os.geteuid() != 0:
             text += self._config_2_3_ordinary_user()

@@ -63,6 +63,7 @@ class ServerCase(unittest.TestCase):
     plugins = ''
     imap_plugins = ''
     config = ''
+    config_2_4 = None       # the same for Dovecot 2.4, where it differs
     users = {}
     separator = '/'
     allowed_errors = ()     # patterns of log lines that are no failure
@@ -76,7 +77,10 @@ class ServerCase(unittest.TestCase):
     @classmethod
     def start_server(cls, **changes):
         """One more Dovecot with this class's settings; stopped at the end."""
-        args = dict(fmt=cls.fmt, plugins=cls.plugins, config=cls.config,
+        config = cls.config
+        if cls.config_2_4 is not None and dovecot.version() >= (2, 4):
+            config = cls.config_2_4
+        args = dict(fmt=cls.fmt, plugins=cls.plugins, config=config,
                     imap_plugins=cls.imap_plugins, users=cls.users,
                     separator=cls.separator)
         args.update(changes)

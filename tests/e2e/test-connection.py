@@ -203,6 +203,25 @@ namespace inbox {
   }
 }
 '''
+    config_2_4 = '''
+mail_attribute {
+  dict file {
+    path = %{home}/attributes
+  }
+}
+protocol imap {
+  imap_metadata = yes
+}
+acl_driver = vfile
+quota "User quota" {
+  driver = count
+}
+namespace inbox {
+  mailbox Trash {
+    special_use = \\Trash
+  }
+}
+'''
 
     def test_same_as_sdbox(self):
         """S18 S126: the capabilities are those of sdbox, before and after

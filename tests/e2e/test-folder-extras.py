@@ -27,6 +27,21 @@ namespace {{
   location = {FMT}:%h/work
 }}
 '''
+    config_2_4 = '''
+namespace news {
+  prefix = "#news."
+  separator = .
+  type = public
+  list = no
+  subscriptions = no
+  mail_path = ~/news
+}
+namespace work {
+  prefix = Work/
+  separator = /
+  mail_path = ~/work
+}
+'''
 
     def test_namespace(self):
         """S27 S33 S34: each namespace has its prefix and separator; the first
@@ -132,6 +147,16 @@ protocol imap {
   imap_metadata = yes
 }
 '''
+    config_2_4 = '''
+mail_attribute {
+  dict file {
+    path = %{home}/attributes
+  }
+}
+protocol imap {
+  imap_metadata = yes
+}
+'''
 
     def get(self, client, mailbox, entry):
         reply = client.ok(f'GETMETADATA {mailbox} {entry}')
@@ -203,6 +228,23 @@ namespace {{
   subscriptions = no
   list = children
 }}
+'''
+    config_2_4 = '''
+acl_driver = vfile
+acl_sharing_map {
+  dict file {
+    path = %{home}/../shared-mailboxes
+  }
+}
+namespace shared {
+  type = shared
+  separator = /
+  prefix = shared/$user/
+  mail_path = %{owner_home}/mail
+  mail_index_private_path = ~/private/%{owner_user}
+  subscriptions = no
+  list = children
+}
 '''
 
     def acl(self, client, mailbox):
@@ -287,6 +329,14 @@ plugin {
   quota_rule2 = *:messages=20
   quota_grace = 0
   quota_vsizes = yes
+}
+'''
+    config_2_4 = '''
+quota "User quota" {
+  driver = count
+  storage_size = 100k
+  storage_grace = 0
+  message_count = 20
 }
 '''
 
