@@ -103,7 +103,10 @@ class Dsync(harness.ServerCase):
         client.logout()
 
     def change(self, rng, client, mailbox='INBOX'):
-        """A few random changes of one mailbox."""
+        """A few random changes of one mailbox.  The new message is for dsync,
+        which passes over a mailbox whose counts, UIDNEXT and HIGHESTMODSEQ
+        happen to be the same on both sides, in every format."""
+        client.append(mailbox, random_mail(rng))
         client.select(mailbox)
         for _ in range(4):
             uids = client.search('ALL', uid=True)
@@ -180,6 +183,23 @@ class Backup(Dsync):
         before = self.account(there)
         self.doveadm('backup', there)
         self.assert_same(before, self.account(there))
+
+    @harness.only_sqbox
+    def test_out_with_annotations(self):
+        """S128: a format without a place for annotations stops a backup with
+        exit code 65; with mail_attribute_dict all mail is brought over."""
+        client = self.login()
+        client.ok('CREATE a')
+        for name in ('INBOX', 'a'):
+            client.append(name, mail())
+        self.doveadm('mailbox metadata set', 'a', '/private/comment', 'mine')
+        there = f'maildir:{self.server.home(self.user)}/copy'
+        stopped = self.doveadm('backup', there, check=False)
+        self.assertEqual(stopped.returncode, 65)
+        self.assertIn(b'Mailbox attributes not enabled', stopped.stderr)
+        self.server.doveadm('-o', 'mail_attribute_dict=file:%h/attributes',
+                            'backup', '-u', self.user, there)
+        self.assert_same(self.account(), self.account(there))
 
     def test_live_client_sees_it(self):
         """S60 S11: a client that is logged in while a backup comes in sees
