@@ -105,18 +105,19 @@ START_TEST(a_new_store_has_private_files_and_an_inbox)
 	static const char *const files[] = { "store.db",     "store.db-wal",
 					     "store.db-shm", "store.lock",
 					     "notify",       "reserve" };
-	char *sub = path_of("new");
+	char *sub = path_of("new"), *above = dir;
 	struct sqb_mailbox_status status;
 	size_t i;
 
 	(void)umask(0);
 	st = t_store_open_in(sub);
-	free(dir);
 	dir = sub;
 	ck_assert_uint_eq(mode_of("."), 0700);
 	for (i = 0; i < sizeof(files) / sizeof(*files); i++)
 		ck_assert_msg(mode_of(files[i]) == 0600, "%s", files[i]);
 	ck_assert(!exists("store.db.new"));
+	dir = above;
+	free(sub);
 
 	t_ok(st, sqb_mailbox_status(st, T_INBOX, &status));
 	ck_assert_int_eq(status.parent.n, 0);
