@@ -4,6 +4,10 @@
 #
 # ci.sh CONFIGURATION: check one more configuration than the README's test
 # line, which must have been run before.
+#
+# dovecot-2.4 needs root and debootstrap, and no run before.  It builds, installs
+# and tests in a chroot of Debian 13 (1.2 GB), which is kept for the next time:
+# SQBOX_TRIXIE, or /var/tmp/sqbox-trixie.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -21,6 +25,18 @@ build_release() {
 	cd "$dir/build"
 	../source/configure -q --enable-werror "$@"
 	make
+}
+
+# The end-to-end tests with 2.3 configuration of their own, those that a bug of
+# Dovecot 2.4.1 ends (-f json is a Panic), and the one that kills so much that
+# its master throttles logins.
+not_2_4='%-bad-stores.py %-connection.py %-crash.py %-dsync.py'
+
+# Run a shell command in the chroot; what it leaves running ends with it.
+in_trixie() {
+	unshare --mount --pid --fork --kill-child \
+		--mount-proc="$trixie/proc" chroot "$trixie" \
+		sh -c "cd /source && $1"
 }
 
 case ${1:-} in
@@ -54,8 +70,20 @@ without-dovecot)
 	build_release --without-dovecot
 	make check "$unit_tests"
 	;;
+dovecot-2.4)
+	trixie=${SQBOX_TRIXIE:-/var/tmp/sqbox-trixie}
+	if [ ! -d "$trixie/source" ]; then
+		debootstrap --variant=minbase trixie "$trixie"
+		mkdir "$trixie/source"
+	fi
+	git ls-files | tar -c -T - | tar -x -C "$trixie/source"
+	in_trixie './bootstrap --deps --enable-werror && make && make install'
+	tests="\$(unit_tests) \$(filter-out $not_2_4, \$(e2e_tests))"
+	in_trixie "make check TESTS='$tests'"
+	;;
 *)
-	echo "usage: $0 lint | distcheck | sanitizers | clang | without-dovecot" >&2
+	echo "usage: $0 lint | distcheck | sanitizers | clang |" \
+		"without-dovecot | dovecot-2.4" >&2
 	exit 64
 	;;
 esac

@@ -292,7 +292,7 @@ service lmtp {{
 
     def _config_2_4(self):
         """Of config, what both versions understand."""
-        driver, _, path = self.location().partition(':')
+        driver, path, *more = self.location().split(':')
         plugins = self.plugins.split()
         text = f'''
 dovecot_config_version = 2.4.1
@@ -370,6 +370,8 @@ service lmtp {{
   }}
 }}
 '''
+        for key, _, value in (option.partition('=') for option in more):
+            text += f'mail_{key.lower()}_path = {value}\n'
         if self.needs_sqbox():
             plugins.append('sqbox')
             if not os.path.exists(f'{self.dir}/modules/{SETTINGS}'):
