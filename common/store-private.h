@@ -3,6 +3,7 @@
 #ifndef SQB_STORE_PRIVATE_H
 #define SQB_STORE_PRIVATE_H
 
+#include "common/mem.h"
 #include "common/store.h"
 #include "common/txn.h"
 
@@ -152,15 +153,6 @@ void sqb_txn_force(struct sqb_store *st);
 
 /* The SQLite handle, for sqlite3_changes() and last ids. */
 sqlite3 *sqb_db(struct sqb_store *st);
-
-/* Small objects (mem.c): never NULL, out of memory ends the process. */
-void *sqb_xmalloc(size_t size);
-void *sqb_xcalloc(size_t count, size_t size);
-void *sqb_xrealloc(void *p, size_t size);
-void *sqb_xmemdup(const void *data, size_t size);
-char *sqb_xstrdup(const char *text);
-char *sqb_xasprintf(const char *format, ...)
-	__attribute__((format(printf, 1, 2)));
 
 /* Milliseconds of the monotonic clock. */
 int64_t sqb_now_ms(void);
