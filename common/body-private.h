@@ -3,7 +3,7 @@
 #ifndef SQB_BODY_PRIVATE_H
 #define SQB_BODY_PRIVATE_H
 
-#include "common/body.h"
+#include "common/file.h"
 #include "common/store-private.h"
 
 #include <sys/types.h>
@@ -84,9 +84,6 @@ enum sqb_err sqb_body_writer_chunk(struct sqb_body_writer *w, size_t n,
 enum sqb_err sqb_body_store(struct sqb_store *st, struct sqb_body_writer *w,
 			    int64_t date, struct sqb_body_id *id_r,
 			    bool *fresh_r);
-
-/* Of a finished writer: octets of the file with LF line ends. */
-uint64_t sqb_body_writer_psize(const struct sqb_body_writer *w);
 
 /* Delete a body's rows; needs a transaction.  Not there: no error. */
 enum sqb_err sqb_body_free(struct sqb_store *st, struct sqb_body_id id);

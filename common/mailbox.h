@@ -136,7 +136,44 @@ bool sqb_mailbox_iter_next(struct sqb_mailbox_iter *it,
 			   struct sqb_mailbox_info *info_r);
 enum sqb_err sqb_mailbox_iter_end(struct sqb_mailbox_iter **it);
 
-/* The modseq of the last change of tree, subscriptions or attributes. */
+/*
+ * By level, as a file system asks.  parent.n = 0: top level.  Names are
+ * compared octet by octet: INBOX is found by this spelling only.
+ * SQB_NOTFOUND is an answer.
+ */
+enum sqb_err sqb_mailbox_child(struct sqb_store *st,
+			       struct sqb_mailbox_id parent, const char *level,
+			       struct sqb_mailbox_id *id_r);
+
+/*
+ * Walk the children of a mailbox with ids above after.n, in the order of their
+ * ids.  info_r->name is the child's own level, not the full path.
+ */
+struct sqb_child_iter *sqb_child_iter_begin(struct sqb_store *st,
+					    struct sqb_mailbox_id parent,
+					    struct sqb_mailbox_id after);
+bool sqb_child_iter_next(struct sqb_child_iter *it,
+			 struct sqb_mailbox_info *info_r);
+enum sqb_err sqb_child_iter_end(struct sqb_child_iter **it);
+
+/*
+ * Mailboxes with highestmodseq > since, wherever they are, in the order of
+ * their ids: the same walk.  Those with other messages, flags or file names,
+ * and new ones.  Of what was renamed, moved or deleted the tree's modseq tells,
+ * not this.
+ */
+struct sqb_child_iter *sqb_changed_mailbox_iter_begin(struct sqb_store *st,
+						      uint64_t since);
+
+/* Of the mailboxes with this use, the oldest.  SQB_NOTFOUND is an answer. */
+enum sqb_err sqb_mailbox_find_use(struct sqb_store *st,
+				  enum sqb_special_use use,
+				  struct sqb_mailbox_id *id_r);
+
+/*
+ * The modseq of the last change of tree (create, rename, delete, special-use),
+ * subscriptions or attributes.
+ */
 enum sqb_err sqb_tree_modseq(struct sqb_store *st, uint64_t *modseq_r);
 
 #endif

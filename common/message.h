@@ -35,7 +35,7 @@ struct sqb_message {
 	int64_t date;      /* INTERNALDATE, seconds since 1970 UTC */
 	int64_t save_date; /* when it came into this mailbox (RFC 8514) */
 	uint64_t vsize;    /* RFC822.SIZE */
-	uint64_t psize;    /* size as a file in the mount (LF line ends) */
+	uint64_t psize;    /* size as a file (file.h) */
 	struct sqb_body_id body;
 };
 

@@ -13,9 +13,13 @@
  * reserve, index/).
  *
  * Threads: a store and everything got from it belong to one thread at a time;
- * the caller serialises.  Processes: any number may have the same store open,
- * but a process must open a directory once only (two handles of one process
- * would wait for each other's writer lock), must not carry a handle across
+ * the caller serialises.  Different stores, of one directory too, are used at
+ * the same time without further ado.
+ *
+ * Processes: any number may have the same store open.  A process may open a
+ * directory once for writing (two such handles would wait for each other's
+ * writer lock) and any number of times with SQB_OPEN_READONLY, while others
+ * write; they may be closed in any order.  It must not carry a handle across
  * fork(), and must not open or close store.db by any other means (closing any
  * descriptor of it drops SQLite's POSIX locks).
  */
@@ -36,6 +40,11 @@ enum sqb_open_flags {
  * symbolic links.  The first open after a boot, and the first of a copy that
  * sqb_backup() made, moves UIDNEXT and modseq forward so that no number that
  * somebody may have seen is given twice.
+ *
+ * A read-only handle takes no lock of ours, never checkpoints, and sees every
+ * commit, of whatever handle or process, with its next call.  It cannot bring
+ * an older schema to the present one (SQB_READONLY): open one for writing
+ * first.
  *
  * SQB_NOTFOUND (an answer): there is no store and SQB_OPEN_CREATE is not set.
  * On failure *error_r, if error_r is not NULL, is a sentence to free().
@@ -60,6 +69,12 @@ const char *sqb_store_notify_path(struct sqb_store *st);
 
 /* How long a writer of this handle waits; default SQB_LOCK_TIMEOUT_SECS. */
 void sqb_store_set_lock_timeout(struct sqb_store *st, unsigned int secs);
+
+/*
+ * Pages of store.db that this handle may keep in memory, in KiB; default 8192.
+ * They are kept from one call to the next as long as nobody commits.
+ */
+void sqb_store_set_cache_size(struct sqb_store *st, unsigned int kib);
 
 /* zstd level for new bodies, 1..19; default 3. */
 void sqb_store_set_compress_level(struct sqb_store *st, int level);
