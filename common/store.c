@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -28,7 +29,7 @@ static const char pragmas[] =
 	/* sqb_checkpoint_if_due() does it, after the answer. */
 	"PRAGMA wal_autocheckpoint = 0;"
 	"PRAGMA journal_size_limit = 4194304;"
-	"PRAGMA cache_size = -8192;"
+	"PRAGMA cache_size = -8192;" /* sqb_store_set_cache_size() */
 	/* With mmap, an I/O error would be a SIGBUS. */
 	"PRAGMA mmap_size = 0;"
 	"PRAGMA temp_store = MEMORY;"
@@ -251,17 +252,19 @@ enum sqb_err sqb_store_open(const char *dir, enum sqb_open_flags flags,
 }
 
 /*
- * Must the WAL stay at the last close?  After a failed sync it must.  A small
- * one may: a mail delivered by a process of its own would else pay for three
- * more syncs, and reading it back costs the next open next to nothing.
+ * Must the WAL stay at the last close?  After a failed sync it must, and who
+ * only reads has no business with it.  A small one may: a mail delivered by a
+ * process of its own would else pay for three more syncs, and reading it back
+ * costs the next open next to nothing.
  */
 static bool keeps_wal(struct sqb_store *st)
 {
 	struct stat info;
 
-	return st->wal.failed || (fstatat(st->dir_fd, "store.db-wal", &info,
-					  AT_SYMLINK_NOFOLLOW) == 0 &&
-				  info.st_size <= KEPT_WAL_SIZE);
+	return st->wal.failed || st->readonly ||
+	       (fstatat(st->dir_fd, "store.db-wal", &info,
+			AT_SYMLINK_NOFOLLOW) == 0 &&
+		info.st_size <= KEPT_WAL_SIZE);
 }
 
 void sqb_store_close(struct sqb_store **st_p)
@@ -306,6 +309,14 @@ const char *sqb_store_notify_path(struct sqb_store *st)
 void sqb_store_set_lock_timeout(struct sqb_store *st, unsigned int secs)
 {
 	st->lock_timeout_secs = secs;
+}
+
+void sqb_store_set_cache_size(struct sqb_store *st, unsigned int kib)
+{
+	char sql[48];
+
+	(void)snprintf(sql, sizeof(sql), "PRAGMA cache_size = -%u", kib);
+	(void)sqlite3_exec(st->db, sql, NULL, NULL, NULL);
 }
 
 void sqb_store_set_compress_level(struct sqb_store *st, int level)
