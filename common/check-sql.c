@@ -213,7 +213,21 @@ static const char sql_chunks_lost[] =
 	" count(*)) FROM body_chunk"
 	" WHERE body_id NOT IN (SELECT id FROM body) GROUP BY body_id";
 
+static const char sql_eol[] =
+	"SELECT printf('body %d: has line ends of kind %d, with %d rows up to "
+	"number %d in body_eol', id, eol, n, last) FROM (SELECT b.id, b.eol,"
+	"  max(b.vsize - 1, 0) / 131072 AS want,"
+	"  (SELECT count(*) FROM body_eol e WHERE e.body_id = b.id) AS n,"
+	"  (SELECT coalesce(max(n), -1) FROM body_eol e"
+	"   WHERE e.body_id = b.id) AS last FROM body b)"
+	" WHERE eol NOT IN (0, 1, 2) OR n != iif(eol = 2, want + 1, 0)"
+	" OR last != iif(eol = 2, want, -1)";
+static const char sql_eol_lost[] =
+	"SELECT printf('body %d: is gone, but has %d rows in body_eol',"
+	" body_id, count(*)) FROM body_eol"
+	" WHERE body_id NOT IN (SELECT id FROM body) GROUP BY body_id";
+
 const char *const sqb_check_references[] = {
-	sql_refs,      sql_no_refs, sql_orphans,     sql_free_used,
-	sql_free_gone, sql_chunks,  sql_chunks_lost, NULL,
+	sql_refs,   sql_no_refs,     sql_orphans, sql_free_used, sql_free_gone,
+	sql_chunks, sql_chunks_lost, sql_eol,     sql_eol_lost,  NULL,
 };

@@ -17,6 +17,7 @@
 #include "common/keyword-private.h"
 #include "common/mailbox-private.h"
 #include "common/mem.h"
+#include "common/message-private.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -236,6 +237,8 @@ static const struct {
 	  "mailbox" },
 	{ "SELECT 0, name FROM subscription", sqb_name_ok, "subscription" },
 	{ "SELECT number, name FROM keyword", sqb_keyword_ok, "keyword" },
+	{ "SELECT uid, name FROM entry_name", sqb_entry_name_ok,
+	  "the file name of UID" },
 };
 #define NAME_CHECKS (sizeof(name_checks) / sizeof(*name_checks))
 

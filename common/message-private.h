@@ -3,6 +3,7 @@
 #ifndef SQB_MESSAGE_PRIVATE_H
 #define SQB_MESSAGE_PRIVATE_H
 
+#include "common/entry.h"
 #include "common/keyword-private.h"
 #include "common/message.h"
 
@@ -32,6 +33,9 @@ struct sqb_message_iter *sqb_message_iter_new(struct sqb_store *st,
 					      const char *sql,
 					      struct sqb_mailbox_id box,
 					      uint64_t a, uint64_t b);
+
+/* May a message have this name as a file (entry.c)? */
+bool sqb_entry_name_ok(const char *name);
 
 /* What is done beside deleting message rows. */
 enum sqb_remove {

@@ -176,11 +176,11 @@ enum sqb_err sqb_schema_create(struct sqb_store *st)
 /*
  * The steps from schema to schema.  Do not change or reorder what has been
  * released, and let func call nothing that follows the newest schema.
- *
- * LATER: an older program that has the store open meanwhile goes on with the
- * old schema.  With the first step, let sqb_txn_begin() look at user_version.
+ * A program of the older schema that has the store open meanwhile is stopped by
+ * sqb_schema_check().
  */
 const struct sqb_migration sqb_migrations[] = {
+	{ 2, sqb_schema_2, NULL },
 	{ 0, NULL, NULL },
 };
 
@@ -228,6 +228,20 @@ static enum sqb_err apply(struct sqb_store *st,
 	return err;
 }
 
+enum sqb_err sqb_schema_check(struct sqb_store *st)
+{
+	int64_t version;
+	enum sqb_err err;
+
+	err = sqb_run_int64(st, sqb_stmt(st, sql_version), &version);
+	if (err == SQB_OK && st->schema != 0 && version != st->schema)
+		err = sqb_fail(st, SQB_NEWER,
+			       "%s has been brought to schema %lld meanwhile: "
+			       "this program must begin anew, and know it",
+			       st->db_path, (long long)version);
+	return err;
+}
+
 /* Another process may have been faster: look again under the lock. */
 static enum sqb_err upgrade(struct sqb_store *st,
 			    const struct sqb_migration *step)
@@ -258,6 +272,7 @@ enum sqb_err sqb_migrate(struct sqb_store *st, const struct sqb_migration *list,
 	uint32_t present = 0;
 	enum sqb_err err = read_version(st, &present);
 
+	st->schema = 0;
 	if (err != SQB_OK)
 		return err;
 	if (present > version)
@@ -265,13 +280,15 @@ enum sqb_err sqb_migrate(struct sqb_store *st, const struct sqb_migration *list,
 				"%s has schema %u, but this program knows only "
 				"those up to %u: use a newer one",
 				st->db_path, present, version);
-	if (present == version)
-		return SQB_OK;
-	if (st->readonly)
+	if (present < version && st->readonly)
 		return sqb_fail(st, SQB_READONLY,
 				"%s has the older schema %u, and cannot be "
 				"brought to %u while it is open for reading "
 				"only: open it once for writing",
 				st->db_path, present, version);
-	return upgrade(st, list);
+	if (present < version)
+		err = upgrade(st, list);
+	if (err == SQB_OK)
+		st->schema = version;
+	return err;
 }

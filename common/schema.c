@@ -5,6 +5,35 @@
  */
 #include "common/store-private.h"
 
+/* What came with schema 2; migrate.c makes it of schema 1, too. */
+#define SQB_SQL_MAILBOX_PARENT \
+	"CREATE INDEX mailbox_parent ON mailbox (parent_id);\n"
+
+#define SQB_SQL_ENTRY_NAME \
+	"CREATE TABLE entry_name (          -- file names in the mount that are not\n" \
+	"  mailbox_id INTEGER NOT NULL,     -- the computed one\n" \
+	"  name BLOB NOT NULL CHECK (length(name) BETWEEN 1 AND 255), -- any\n" \
+	"  uid INTEGER NOT NULL,            -- octets\n" \
+	"  PRIMARY KEY (mailbox_id, name),\n" \
+	"  UNIQUE (mailbox_id, uid)\n" \
+	") WITHOUT ROWID, STRICT;\n"
+
+#define SQB_SQL_BODY_EOL \
+	"CREATE TABLE body_eol (            -- line ends of mixed bodies, a row for\n" \
+	"  body_id INTEGER NOT NULL,        -- each chunk, the first one being 0:\n" \
+	"  n INTEGER NOT NULL CHECK (n >= 0), -- how many that end in it are LF in\n" \
+	"  runs BLOB NOT NULL,              -- the file, then CRLF, then LF, ...; as\n" \
+	"  PRIMARY KEY (body_id, n)         -- LEB128; only the first may be 0\n" \
+	") WITHOUT ROWID, STRICT;\n"
+
+/* In schema 1, names were text. */
+const char sqb_schema_2[] = SQB_SQL_MAILBOX_PARENT SQB_SQL_BODY_EOL
+	"ALTER TABLE entry_name RENAME TO entry_name_1;" SQB_SQL_ENTRY_NAME
+	"INSERT INTO entry_name (mailbox_id, name, uid)"
+	" SELECT mailbox_id, CAST(name AS BLOB), uid FROM entry_name_1"
+	" WHERE length(CAST(name AS BLOB)) BETWEEN 1 AND 255;"
+	"DROP TABLE entry_name_1;";
+
 const char sqb_schema[] =
 	/* Row 0 is the account and the root of the tree; its counters share a
 	   page with those of the mailboxes. */
@@ -31,7 +60,7 @@ const char sqb_schema[] =
 	"  boot_id TEXT,                  -- the kernel's at the last open; 'copy' in\n"
 	"                                 -- a backup that was never opened\n"
 	"  UNIQUE (parent_id, name)\n"
-	") STRICT;\n"
+	") STRICT;\n" SQB_SQL_MAILBOX_PARENT
 
 	"CREATE TABLE subscription (        -- outlives its mailbox\n"
 	"  name TEXT PRIMARY KEY\n"
@@ -81,13 +110,7 @@ const char sqb_schema[] =
 	"  PRIMARY KEY (mailbox_id, uid)\n"
 	") WITHOUT ROWID, STRICT;\n"
 
-	"CREATE TABLE entry_name (          -- file names in the mount that are not\n"
-	"  mailbox_id INTEGER NOT NULL,     -- the computed one\n"
-	"  name TEXT NOT NULL,\n"
-	"  uid INTEGER NOT NULL,\n"
-	"  PRIMARY KEY (mailbox_id, name),\n"
-	"  UNIQUE (mailbox_id, uid)\n"
-	") WITHOUT ROWID, STRICT;\n"
+	SQB_SQL_ENTRY_NAME
 
 	"CREATE TABLE expunged (            -- the journal of what is gone: a row\n"
 	"  mailbox_id INTEGER NOT NULL,     -- for a range of UIDs\n"
@@ -104,7 +127,7 @@ const char sqb_schema[] =
 	"  hdr_size INTEGER NOT NULL CHECK (hdr_size BETWEEN 0 AND vsize),\n"
 	"  eol INTEGER NOT NULL,            -- how a file written through the mount\n"
 	"                                   -- looked: 0 LF (and all from IMAP and\n"
-	"                                   -- LMTP), 1 CRLF, 2 mixed\n"
+	"                                   -- LMTP), 1 CRLF, 2 mixed: body_eol\n"
 	"  date INTEGER NOT NULL,           -- INTERNALDATE of the first message\n"
 	"  sum INTEGER NOT NULL,            -- XXH3 64 of the octets as stored\n"
 	"  codec INTEGER NOT NULL CHECK (codec IN (0, 1)), -- 0 raw, 1 zstd\n"
@@ -118,6 +141,8 @@ const char sqb_schema[] =
 	"  data BLOB NOT NULL,\n"
 	"  PRIMARY KEY (body_id, n)\n"
 	") STRICT;\n"
+
+	SQB_SQL_BODY_EOL
 
 	"CREATE TABLE dict (                -- what bodies are compressed with, so\n"
 	"  id INTEGER PRIMARY KEY,          -- that the file needs nothing else\n"

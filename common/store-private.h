@@ -14,13 +14,14 @@
 
 /* For the files of common/ only: what a store is made of. */
 
-#define SQB_SCHEMA_VERSION 1
+#define SQB_SCHEMA_VERSION 2
 #define SQB_APPLICATION_ID 0x73716278 /* "sqbx" */
 
 /* boot_id of a store made by sqb_backup() and not opened since. */
 #define SQB_BOOT_ID_COPY "copy"
 
-extern const char sqb_schema[]; /* schema.c */
+/* All of it, and the step from 1 to 2 (schema.c). */
+extern const char sqb_schema[], sqb_schema_2[];
 
 /* A write transaction; all but serial is zero outside (txn.c). */
 struct sqb_txn {
@@ -61,7 +62,8 @@ struct sqb_store {
 	char *errmsg; /* own; NULL before the first */
 
 	/* SQLite and its statements (store.c, stmt.c). */
-	sqlite3 *db;                 /* own */
+	sqlite3 *db;     /* own */
+	uint32_t schema; /* that we work with; 0 while it is migrated */
 	struct sqb_stmt_slot *stmts; /* own; a hash by address of text */
 	unsigned int stmt_slots;     /* a power of two, or 0 */
 	unsigned int stmt_count;
@@ -195,7 +197,8 @@ int sqb_wal_hook(void *store, sqlite3 *db, const char *name, int pages);
  * the lock must be held.  sqb_migrate() refuses what is not a store or is of a
  * newer schema, and applies the steps that are missing, in one transaction.
  * The list of steps ends with version 0; never reorder or change a released
- * one.
+ * one.  sqb_schema_check(), in each transaction: has another program brought
+ * it to a newer schema (SQB_NEWER)?
  */
 struct sqb_migration {
 	uint32_t version; /* of the schema after this step */
@@ -206,6 +209,7 @@ extern const struct sqb_migration sqb_migrations[];
 enum sqb_err sqb_schema_create(struct sqb_store *st);
 enum sqb_err sqb_migrate(struct sqb_store *st, const struct sqb_migration *list,
 			 uint32_t version);
+enum sqb_err sqb_schema_check(struct sqb_store *st);
 
 /*
  * The first open after a boot, and of a copy (boot.c): move the numbers on.

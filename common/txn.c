@@ -70,7 +70,10 @@ enum sqb_err sqb_txn_begin(struct sqb_store *st)
 	st->txn.active = true;
 	st->txn.serial = serial;
 	st->txn.changes = sqlite3_total_changes64(st->db);
-	return SQB_OK;
+	err = sqb_schema_check(st);
+	if (err != SQB_OK)
+		sqb_txn_rollback(st);
+	return err;
 }
 
 /* The transaction is over in SQLite; let the next writer in. */

@@ -130,7 +130,7 @@ int t_lock_fd(const char *dir)
 
 static const char *const large_tables[] = {
 	"message",      "body", "body_chunk", "expunged",
-	"keyword_more", "pop3", "entry_name",
+	"keyword_more", "pop3", "entry_name", "body_eol",
 };
 
 static size_t word_length(const char *text)

@@ -5,6 +5,7 @@
  */
 #include "common/attribute.h"
 #include "common/check.h"
+#include "common/entry.h"
 #include "common/maintain.h"
 #include "common/message.h"
 #include "common/store-private.h"
@@ -61,8 +62,9 @@ static void fill(struct sqb_store *store)
 	big = t_noise(3 * SQB_BODY_CHUNK, 1);
 	t_append(store, T_INBOX, big, 3 * SQB_BODY_CHUNK);
 	free(big);
-	t_sql(store, "INSERT INTO entry_name (mailbox_id, name, uid)"
-		     " VALUES (1, 'x.eml', 1)");
+	t_ok(store, sqb_txn_begin(store));
+	t_ok(store, sqb_entry_name_set(store, T_INBOX, 1, "x.eml"));
+	t_ok(store, sqb_txn_commit(store));
 }
 
 static void setup(void)
@@ -247,6 +249,8 @@ static const struct {
 	{ "DELETE FROM message WHERE mailbox_id = 1 AND uid = 2",
 	  "UID 2: is gone, but has a row in pop3" },
 	{ "UPDATE entry_name SET uid = 77", "UID 77: is gone" },
+	{ "UPDATE entry_name SET name = x'612f62'", "is not a valid name" },
+	{ "UPDATE entry_name SET name = x'610062'", "is not a valid name" },
 	{ "UPDATE message SET flags = 128 WHERE uid = 3",
 	  "UID 3: unknown bits in its flags 128" },
 	{ "UPDATE message SET keywords = 1 << 63 WHERE uid = 3",

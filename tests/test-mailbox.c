@@ -415,7 +415,7 @@ static struct sqb_mailbox_id full_mailbox(const char *name)
 	t_ok(st, sqb_message_expunge(st, id, 1, 1, NULL));
 	t_ok(st, sqb_txn_commit(st));
 	t_sql(st, "INSERT INTO entry_name (mailbox_id, name, uid)"
-		  " SELECT mailbox_id, 'x.eml', uid FROM message LIMIT 1");
+		  " SELECT mailbox_id, x'78', uid FROM message LIMIT 1");
 	sqb_body_writer_free(&w);
 	return id;
 }

@@ -491,9 +491,13 @@ START_TEST(a_hostile_schema_cannot_run_anything)
 }
 END_TEST
 
-static const struct sqb_migration to_3[] = {
-	{ 2, "CREATE TABLE two (n INTEGER) STRICT;", NULL },
-	{ 3,
+/* From the present schema on. */
+#define STRING_OF(x) #x
+#define STRING(x) STRING_OF(x)
+#define NEXT (SQB_SCHEMA_VERSION + 1)
+static const struct sqb_migration two_more[] = {
+	{ NEXT, "CREATE TABLE two (n INTEGER) STRICT;", NULL },
+	{ NEXT + 1,
 	  "CREATE TABLE three (n INTEGER) STRICT; INSERT INTO two"
 	  " VALUES (3);",
 	  NULL },
@@ -502,38 +506,42 @@ static const struct sqb_migration to_3[] = {
 
 static enum sqb_err fail_step(struct sqb_store *store)
 {
-	return sqb_fail(store, SQB_IO, "step 4 is broken");
+	return sqb_fail(store, SQB_IO, "a step is broken");
 }
 
-static const struct sqb_migration to_4_broken[] = {
-	{ 2, "CREATE TABLE two (n INTEGER) STRICT;", NULL },
-	{ 3, "CREATE TABLE three (n INTEGER) STRICT;", NULL },
-	{ 4, NULL, fail_step },
+static const struct sqb_migration a_broken_one[] = {
+	{ NEXT, "CREATE TABLE two (n INTEGER) STRICT;", NULL },
+	{ NEXT + 1, "CREATE TABLE three (n INTEGER) STRICT;", NULL },
+	{ NEXT + 2, NULL, fail_step },
 	{ 0, NULL, NULL },
 };
 
 START_TEST(an_older_schema_is_brought_up_step_by_step)
 {
+	char words[32];
+
 	st = t_store_open_in(dir);
-	t_ok(st, sqb_migrate(st, to_3, 3));
+	t_ok(st, sqb_migrate(st, two_more, NEXT + 1));
 	ck_assert(!sqb_sync_pending(st));
-	ck_assert_int_eq(t_sql_int(st, "PRAGMA user_version"), 3);
+	ck_assert_int_eq(t_sql_int(st, "PRAGMA user_version"), NEXT + 1);
 	ck_assert_int_eq(t_sql_int(st, "SELECT n FROM two"), 3);
-	t_ok(st, sqb_migrate(st, to_3, 3)); /* again: nothing to do */
-	t_fails(sqb_migrate(st, to_3, 2), SQB_NEWER);
+	t_ok(st, sqb_migrate(st, two_more, NEXT + 1)); /* nothing to do */
+	t_fails(sqb_migrate(st, two_more, NEXT), SQB_NEWER);
 	sqb_store_close(&st);
-	refused(dir, 0, SQB_NEWER, "schema 3");
+	(void)snprintf(words, sizeof(words), "schema %d", NEXT + 1);
+	refused(dir, 0, SQB_NEWER, words);
 }
 END_TEST
 
 START_TEST(a_broken_step_undoes_the_whole_upgrade)
 {
 	st = t_store_open_in(dir);
-	t_fails(sqb_migrate(st, to_4_broken, 4), SQB_IO);
-	t_says(st, "step 4");
+	t_fails(sqb_migrate(st, a_broken_one, NEXT + 2), SQB_IO);
+	t_says(st, "a step is broken");
 	ck_assert(!sqb_txn_active(st));
 	t_store_reopen(&st);
-	ck_assert_int_eq(t_sql_int(st, "PRAGMA user_version"), 1);
+	ck_assert_int_eq(t_sql_int(st, "PRAGMA user_version"),
+			 SQB_SCHEMA_VERSION);
 	ck_assert_int_eq(t_sql_int(st, "SELECT count(*) FROM sqlite_schema"
 				       " WHERE name = 'two'"),
 			 0);
@@ -544,8 +552,21 @@ START_TEST(an_older_schema_cannot_be_upgraded_read_only)
 {
 	make_store();
 	t_fails(sqb_store_open(dir, SQB_OPEN_READONLY, &st, NULL), SQB_OK);
-	t_fails(sqb_migrate(st, to_3, 3), SQB_READONLY);
-	t_says(st, "older schema 1");
+	t_fails(sqb_migrate(st, two_more, NEXT + 1), SQB_READONLY);
+	t_says(st, "older schema");
+}
+END_TEST
+
+START_TEST(who_has_the_store_open_does_not_write_into_a_newer_schema)
+{
+	st = t_store_open_in(dir);
+	t_commit(st);
+	t_sql(st, "PRAGMA user_version = 99");
+	t_fails(sqb_txn_begin(st), SQB_NEWER);
+	t_says(st, "schema 99");
+	ck_assert(!sqb_txn_active(st));
+	t_sql(st, "PRAGMA user_version = " STRING(SQB_SCHEMA_VERSION));
+	t_commit(st);
 }
 END_TEST
 
@@ -825,6 +846,8 @@ static void add_schema_tests(Suite *suite)
 	tcase_add_test(tc, an_older_schema_is_brought_up_step_by_step);
 	tcase_add_test(tc, a_broken_step_undoes_the_whole_upgrade);
 	tcase_add_test(tc, an_older_schema_cannot_be_upgraded_read_only);
+	tcase_add_test(
+		tc, who_has_the_store_open_does_not_write_into_a_newer_schema);
 	tcase_add_test(tc, the_same_boot_leaves_the_numbers_alone);
 	tcase_add_test(tc,
 		       the_first_open_after_a_boot_or_of_a_copy_moves_ids_on);
