@@ -1,0 +1,335 @@
+# SPDX-License-Identifier: MIT
+# Copyright (c) 2026 the sqbox authors
+"""A store that Dovecot serves, mounted by the imapfs just built.
+
+The mount belongs to the user of the mail, and nobody else may look into it, not
+even root.  So where the tests run as root, each test runs in a thread that is
+that user: what it does to files it does as the owner of the mount, and so do
+the programs that it starts.  If only root may open /dev/fuse, as in many
+containers, root mounts, and imapfs gets the descriptor, as from mount.fuse3(8).
+"""
+
+import atexit
+import ctypes
+import errno
+import functools
+import os
+import platform
+import queue
+import shutil
+import subprocess
+import sys
+import threading
+import time
+
+import dovecot
+import harness
+from store import Store, built
+
+DEADLINE = 60.0
+OUTPUT_KEPT = 20000
+
+# The C library would change the ids of all threads.
+_SYSCALLS = {'x86_64': (116, 119, 117), 'aarch64': (159, 149, 147)}
+
+_mounted = []
+_is_root = os.geteuid() == 0
+
+
+def become(uid, gid):
+    """Make this thread, and no other, an ordinary user."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    setgroups, setresgid, setresuid = _SYSCALLS[platform.machine()]
+    for call in ((setgroups, 0, None), (setresgid, gid, gid, gid),
+                 (setresuid, uid, uid, uid)):
+        if libc.syscall(*call) != 0:
+            code = ctypes.get_errno()
+            raise OSError(code, os.strerror(code))
+
+
+class Root:
+    """Calls that a thread which is an ordinary user needs root for: they are
+    made by the thread that waits for it."""
+
+    def __init__(self):
+        self._calls = queue.Queue()
+
+    def serve(self, thread):
+        while thread.is_alive():
+            try:
+                self._calls.get(timeout=0.05)()
+            except queue.Empty:
+                pass
+
+    def call(self, function, *args, **kwargs):
+        answers = queue.Queue()
+
+        def run():
+            try:
+                answers.put((function(*args, **kwargs), None))
+            except BaseException as e:      # the other thread's to raise
+                answers.put((None, e))
+        self._calls.put(run)
+        result, error = answers.get()
+        if error is not None:
+            raise error
+        return result
+
+
+root = Root()
+
+
+def _root_must_mount():
+    return _is_root and os.stat('/dev/fuse').st_mode & 0o006 != 0o006
+
+
+def _mount_by_root(path, server, options):
+    """What mount.fuse3 does; returns the descriptor."""
+    ms_rdonly, ms_nosuid, ms_nodev = 1, 2, 4
+    fd = os.open('/dev/fuse', os.O_RDWR)
+    data = (f'fd={fd},rootmode=40000,user_id={server.uid},'
+            f'group_id={server.gid}')
+    flags = ms_nosuid | ms_nodev
+    if 'ro' in options.split(','):
+        flags |= ms_rdonly
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.mount(b'imapfs', path.encode(), b'fuse.imapfs', flags,
+                  data.encode()) != 0:
+        code = ctypes.get_errno()
+        os.close(fd)
+        raise OSError(code, f'mount: {os.strerror(code)}')
+    return fd
+
+
+class Mount:
+    """imapfs in the foreground on an empty directory beside the store."""
+
+    _count = 0
+
+    def __init__(self, store, options=''):
+        Mount._count += 1
+        self.store = store
+        self.options = options
+        self.path = os.path.join(os.path.dirname(store.dir),
+                                 f'mnt{Mount._count}')
+        self.log = self.path + '.log'
+        self.process = None
+
+    def start(self):
+        os.mkdir(self.path)
+        _mounted.append(self)
+        try:
+            self._spawn()
+            harness.wait_until(self._answers, f'{self.path} is not mounted',
+                               DEADLINE)
+        except BaseException:
+            self.kill()
+            raise
+        return self
+
+    def _spawn(self):
+        command = [self.store.program('imapfs'), '-f']
+        if self.options:
+            command += ['-o', self.options]
+        where, fds = self.path, ()
+        if _root_must_mount():
+            fd = root.call(_mount_by_root, self.path, self.store.server,
+                           self.options)
+            where, fds = f'/dev/fd/{fd}', (fd,)
+        with open(self.log, 'ab') as log:
+            self.process = subprocess.Popen(
+                [*command, self.store.dir, where], pass_fds=fds,
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                preexec_fn=dovecot._die_with_parent,
+                **self.store.as_owner())
+        for fd in fds:
+            os.close(fd)
+
+    def _answers(self):
+        if self.process.poll() is not None:
+            raise AssertionError(f'imapfs ended with {self.process.returncode}'
+                                 f':\n{self.read_log()}')
+        if not self._is_mounted():
+            return False
+        os.stat(self.path)
+        return True
+
+    def read_log(self):
+        with open(self.log, errors='replace') as f:
+            return f.read()[-OUTPUT_KEPT:]
+
+    def stop(self):
+        """Unmount; imapfs has to end by itself, and in order."""
+        if self.process is None:
+            return
+        self._unmount()
+        try:
+            code = self.process.wait(DEADLINE)
+        finally:
+            self.kill()
+        assert code == 0, f'imapfs ended with {code}:\n{self.read_log()}'
+
+    def _is_mounted(self):
+        with open('/proc/mounts', encoding='utf-8') as f:
+            return any(line.split()[1] == self.path for line in f)
+
+    def _unmount(self, *options):
+        """It may be busy for a moment after its last user has gone."""
+        command = ['fusermount3', '-u', *options, self.path]
+        run = subprocess.run
+        if _root_must_mount():
+            command = ['umount', *options, self.path]
+            if os.geteuid() != 0:
+                run = functools.partial(root.call, subprocess.run)
+        end = time.monotonic() + DEADLINE
+        while self._is_mounted():
+            result = run(command, capture_output=True, text=True)
+            assert result.returncode == 0 or time.monotonic() < end, \
+                result.stderr
+            time.sleep(0.02)
+
+    def kill(self):
+        """As if the program had crashed; nothing of it stays."""
+        process, self.process = self.process, None
+        if self in _mounted:
+            _mounted.remove(self)
+        if process is not None:
+            process.kill()
+            process.wait()
+        if self._is_mounted():
+            self._unmount('-z' if not _root_must_mount() else '-l')
+        if os.path.isdir(self.path):
+            os.rmdir(self.path)
+
+    def join(self, *names):
+        return os.path.join(self.path, *names)
+
+
+def _end_all():
+    for mount in list(_mounted):
+        mount.kill()
+
+
+atexit.register(_end_all)
+
+
+class MountCase(harness.ServerCase):
+    """Tests with a Dovecot, whose mail is in self.store, mounted at
+    self.mnt; options are those of -o."""
+
+    options = ''
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        # Here we may still be root, and the user cannot read our files.
+        for name in ('imapfs', 'sqbox'):
+            Store(cls.server, '').program(name)
+
+    def run(self, result=None):
+        if os.geteuid() != 0:
+            return super().run(result)
+        thread = threading.Thread(target=self._run_as_owner, args=(result,),
+                                  daemon=True)
+        thread.start()
+        root.serve(thread)
+        return result
+
+    def _run_as_owner(self, result):
+        become(self.server.uid, self.server.gid)
+        super().run(result)
+
+    def setUp(self):
+        super().setUp()
+        self.client = self.login()
+        self.client.select()    # makes the store
+        self.store = Store(self.server, self.user)
+        self.mount = self.start_mount()
+        self.mnt = self.mount.path
+
+    def start_mount(self, options=None):
+        """One more mount of the store; gone at the end of the test."""
+        mount = Mount(self.store,
+                      self.options if options is None else options)
+        self.addCleanup(mount.stop)
+        return mount.start()
+
+    def tearDown(self):
+        super().tearDown()
+        self.assertEqual(self.complaints(), [])
+
+    def complaints(self):
+        """What imapfs has to tell of faults of its own."""
+        return [line for line in self.mount.read_log().splitlines()
+                if 'ERROR' in line or 'Sanitizer' in line]
+
+    def doveadm(self, *args, **kwargs):
+        if not _is_root:
+            return super().doveadm(*args, **kwargs)
+        return root.call(super().doveadm, *args, **kwargs)
+
+    def path(self, *names):
+        return os.path.join(self.mnt, *names)
+
+    def shell(self, command, check=True, **kwargs):
+        """Run a command of sh in the mount; the result has returncode and
+        stdout (with stderr)."""
+        env = dict(dovecot.clean_env(), HOME=os.path.dirname(self.mnt),
+                   LC_ALL='C.UTF-8')
+        env.pop('LD_PRELOAD', None)
+        result = subprocess.run(
+            ['sh', '-c', command], cwd=self.mnt, env=env, text=True,
+            errors='surrogateescape', stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            timeout=DEADLINE, **kwargs)
+        if check and result.returncode != 0:
+            self.fail(f'{command}: exit {result.returncode}\n{result.stdout}')
+        return result
+
+    def assert_errno(self, expected, call, *args, **kwargs):
+        """The call succeeds where expected is 0, or fails with just this
+        errno value."""
+        got = 0
+        try:
+            call(*args, **kwargs)
+        except OSError as e:
+            got = e.errno
+        self.assertEqual(_errno_name(got), _errno_name(expected),
+                         f'{call.__name__}{args}')
+
+    # What IMAP has
+
+    def uids(self, box='INBOX'):
+        """The UIDs of a mailbox, by a look that changes nothing."""
+        self.client.ok(f'EXAMINE "{box}"')
+        return sorted(self.client.fetch_by_uid('FLAGS'))
+
+    def flags(self, box, uid):
+        """All flags but \\Recent."""
+        self.client.ok(f'EXAMINE "{box}"')
+        found = self.client.fetch_by_uid('FLAGS', str(uid))
+        return found[uid]['FLAGS'] - {'\\Recent'}
+
+    def body(self, box, uid):
+        self.client.ok(f'EXAMINE "{box}"')
+        return self.client.fetch_by_uid('BODY.PEEK[]', str(uid))[uid]['BODY[]']
+
+
+def _errno_name(code):
+    return errno.errorcode.get(code, str(code))
+
+
+def main():
+    """In place of harness.main(): leaves with 77 where nothing can be
+    mounted."""
+    if harness.FORMAT != 'sqbox':
+        sys.exit(0)     # nothing to compare with
+    if not os.path.exists('/dev/fuse'):
+        harness.cannot_run('there is no /dev/fuse')
+    if not shutil.which('fusermount3'):
+        harness.cannot_run('fusermount3 is not installed')
+    try:
+        built('imapfs')
+    except dovecot.Unavailable as e:
+        harness.cannot_run(e)
+    harness.main()
