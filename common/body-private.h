@@ -19,10 +19,22 @@ enum sqb_codec {
 extern const char sqb_dictionary[]; /* dictionary.c */
 extern const size_t sqb_dictionary_size;
 
-struct sqb_packed_chunk {
+/* body.eol: the line ends of the file that a body was written as. */
+enum sqb_eol {
+	SQB_EOL_LF = 0, /* and all that came as wire octets */
+	SQB_EOL_CRLF = 1,
+	SQB_EOL_MIXED = 2, /* body_eol has them */
+};
+
+/* What a writer has ready for the store: a chunk, or the runs of one. */
+struct sqb_piece {
 	void *data;   /* own; NULL: it is in the file */
 	off_t offset; /* there */
 	size_t size;
+};
+struct sqb_pieces {
+	struct sqb_piece *list; /* own */
+	size_t count, alloc;
 };
 
 /*
@@ -36,14 +48,26 @@ struct sqb_line_scan {
 	bool after_cr;       /* the last octet was a CR */
 };
 
+/* Line ends of a file on its way in, as body_eol has them (file-write.c). */
+struct sqb_eol_scan {
+	uint64_t lf_count, crlf_count;
+	uint64_t chunk; /* the one whose runs are here */
+	uint8_t *runs;  /* own; those that have ended */
+	size_t size, alloc;
+	uint64_t run; /* length of the last one */
+	bool crlf;    /* its kind */
+};
+
 /* Between sqb_body_begin() and sqb_body_writer_free() (body-write.c). */
 struct sqb_body_writer {
 	struct sqb_store *st; /* foreign */
 	enum sqb_err failed;  /* an earlier call has failed with it */
 	bool finished;
+	bool wire, file; /* how octets have come */
 	uint8_t guid[SQB_GUID_SIZE];
 	uint64_t vsize;
 	struct sqb_line_scan lines;
+	struct sqb_eol_scan eol; /* of a file */
 
 	uint8_t *chunk; /* own; what is not packed yet */
 	size_t chunk_size, chunk_room;
@@ -51,8 +75,8 @@ struct sqb_body_writer {
 	uint64_t sum;               /* once finished */
 
 	enum sqb_codec codec;
-	struct sqb_packed_chunk *chunks; /* own */
-	size_t chunk_count, chunk_alloc;
+	struct sqb_pieces chunks;
+	struct sqb_pieces runs; /* for body_eol: by chunk; empty: not mixed */
 	size_t in_memory;
 	int fd; /* own; -1: all is in memory */
 	off_t file_size;
@@ -68,11 +92,28 @@ struct sqb_body_writer {
 enum sqb_err sqb_body_writer_need_finished(struct sqb_body_writer *w);
 
 /*
- * Packed chunk n of a finished writer, 0 <= n < chunk_count; dies with the
- * next call on writer or store.
+ * Piece n of a writer, 0 <= n < count; dies with the next call on writer or
+ * store.
  */
-enum sqb_err sqb_body_writer_chunk(struct sqb_body_writer *w, size_t n,
+enum sqb_err sqb_body_writer_piece(struct sqb_body_writer *w,
+				   const struct sqb_pieces *pieces, size_t n,
 				   const void **data_r, size_t *size_r);
+
+/*
+ * For file-write.c.  may_write(): SQB_OK, or why no more can be written.
+ * put(): add wire octets.  keep(): add a piece.
+ */
+enum sqb_err sqb_body_writer_may_write(struct sqb_body_writer *w);
+enum sqb_err sqb_body_writer_put(struct sqb_body_writer *w, const void *data,
+				 size_t size);
+enum sqb_err sqb_body_writer_keep(struct sqb_body_writer *w,
+				  struct sqb_pieces *pieces, const void *data,
+				  size_t size);
+void sqb_pieces_free(struct sqb_pieces *pieces);
+
+/* All octets have come: complete w->runs. */
+enum sqb_err sqb_eol_finish(struct sqb_body_writer *w);
+enum sqb_eol sqb_body_writer_eol(const struct sqb_body_writer *w);
 
 /*
  * The body's row id for a message that is being appended; needs a transaction.
@@ -87,6 +128,18 @@ enum sqb_err sqb_body_store(struct sqb_store *st, struct sqb_body_writer *w,
 
 /* Delete a body's rows; needs a transaction.  Not there: no error. */
 enum sqb_err sqb_body_free(struct sqb_store *st, struct sqb_body_id id);
+
+/*
+ * For file-read.c: body.eol as it is there, and message.psize, -1 if the body
+ * was opened by its id.
+ */
+void sqb_body_reader_file(const struct sqb_body_reader *r, int *eol_r,
+			  int64_t *psize_r);
+/* SQB_CORRUPT, or SQB_NOTFOUND if the body was freed and what is missing. */
+enum sqb_err sqb_body_reader_damaged(struct sqb_body_reader *r,
+				     const char *what);
+enum sqb_err sqb_body_reader_missing(struct sqb_body_reader *r,
+				     const char *what);
 
 /* Octets of chunk n of a body of vsize octets; 0 behind the end. */
 size_t sqb_chunk_size(uint64_t vsize, uint64_t n);

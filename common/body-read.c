@@ -23,6 +23,8 @@ struct sqb_body_reader {
 	struct sqb_store *st; /* foreign */
 	struct sqb_body_info info;
 	enum sqb_codec codec;
+	int eol;       /* for file-read.c */
+	int64_t psize; /* the same */
 	uint64_t sum;
 	uint8_t *chunk;      /* own; room for SQB_BODY_CHUNK octets */
 	uint64_t loaded;     /* which chunk is there, or NO_CHUNK */
@@ -150,7 +152,7 @@ void sqb_body_close(struct sqb_body_reader **r_p)
 	free(r);
 }
 
-/* After read_info()'s columns come codec, sum and data. */
+/* After read_info()'s columns come codec, sum, data, eol and psize. */
 static enum sqb_err fill_reader(struct sqb_body_reader *r, sqlite3_stmt *q)
 {
 	struct sqb_store *st = r->st;
@@ -166,6 +168,8 @@ static enum sqb_err fill_reader(struct sqb_body_reader *r, sqlite3_stmt *q)
 	else
 		return damaged(st, r->info.id.n, "unknown codec");
 	r->sum = (uint64_t)sqlite3_column_int64(q, 5);
+	r->eol = sqlite3_column_int(q, 7);
+	r->psize = sqlite3_column_int64(q, 8);
 	/* A damaged chunk shows when it is asked for: others may be whole. */
 	(void)unpack(r, 0, q, 6);
 	return SQB_OK;
@@ -190,7 +194,8 @@ static enum sqb_err open_row(struct sqb_store *st, sqlite3_stmt *q,
 }
 
 static const char sql_open[] =
-	"SELECT b.id, b.guid, b.vsize, b.hdr_size, b.codec, b.sum, b.data"
+	"SELECT b.id, b.guid, b.vsize, b.hdr_size, b.codec, b.sum, b.data,"
+	" b.eol, m.psize"
 	" FROM message AS m LEFT JOIN body AS b ON b.id = m.body_id"
 	" WHERE m.mailbox_id = ?1 AND m.uid = ?2";
 
@@ -205,8 +210,8 @@ enum sqb_err sqb_body_open(struct sqb_store *st, struct sqb_mailbox_id box,
 }
 
 static const char sql_open_id[] =
-	"SELECT id, guid, vsize, hdr_size, codec, sum, data FROM body"
-	" WHERE id = ?1";
+	"SELECT id, guid, vsize, hdr_size, codec, sum, data, eol, -1"
+	" FROM body WHERE id = ?1";
 
 enum sqb_err sqb_body_open_id(struct sqb_store *st, struct sqb_body_id id,
 			      struct sqb_body_reader **r_r)
@@ -228,8 +233,21 @@ static const char sql_chunk[] =
 	"SELECT data FROM body_chunk WHERE body_id = ?1 AND n = ?2";
 static const char sql_exists[] = "SELECT count(*) FROM body WHERE id = ?1";
 
-/* A chunk is not there: was the body freed, or is it damaged? */
-static enum sqb_err missing_chunk(struct sqb_body_reader *r)
+void sqb_body_reader_file(const struct sqb_body_reader *r, int *eol_r,
+			  int64_t *psize_r)
+{
+	*eol_r = r->eol;
+	*psize_r = r->psize;
+}
+
+enum sqb_err sqb_body_reader_damaged(struct sqb_body_reader *r,
+				     const char *what)
+{
+	return damaged(r->st, r->info.id.n, what);
+}
+
+enum sqb_err sqb_body_reader_missing(struct sqb_body_reader *r,
+				     const char *what)
 {
 	struct sqb_store *st = r->st;
 	sqlite3_stmt *q = sqb_stmt(st, sql_exists);
@@ -241,7 +259,7 @@ static enum sqb_err missing_chunk(struct sqb_body_reader *r)
 	if (err != SQB_OK)
 		return err;
 	if (count > 0)
-		return damaged(st, r->info.id.n, "a chunk is missing");
+		return damaged(st, r->info.id.n, what);
 	return sqb_fail(st, SQB_NOTFOUND,
 			"the body %lld was freed, its message having been "
 			"expunged",
@@ -258,7 +276,9 @@ static enum sqb_err load_chunk(struct sqb_body_reader *r, uint64_t n)
 	if (n > 0)
 		sqlite3_bind_int64(q, 2, (int64_t)n);
 	if (!sqb_step(st, q, &err))
-		return err != SQB_OK ? err : missing_chunk(r);
+		return err != SQB_OK ? err
+				     : sqb_body_reader_missing(
+					       r, "a chunk is missing");
 	err = unpack(r, n, q, 0);
 	sqlite3_reset(q);
 	return err;

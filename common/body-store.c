@@ -12,10 +12,13 @@ static const char sql_next_body[] =
 
 static const char sql_insert_body[] =
 	"INSERT INTO body (id, guid, vsize, hdr_size, eol, date, sum, codec,"
-	" data) VALUES (?1, ?2, ?3, ?4, 0, ?5, ?6, ?7, ?8)";
+	" data) VALUES (?1, ?2, ?3, ?4, ?9, ?5, ?6, ?7, ?8)";
 
 static const char sql_insert_chunk[] =
 	"INSERT INTO body_chunk (body_id, n, data) VALUES (?1, ?2, ?3)";
+
+static const char sql_insert_eol[] =
+	"INSERT INTO body_eol (body_id, n, runs) VALUES (?1, ?2, ?3)";
 
 /* SQLite would make a NULL of an empty blob without an address. */
 static void bind_chunk(sqlite3_stmt *q, int column, const void *data,
@@ -31,7 +34,8 @@ static enum sqb_err insert_body(struct sqb_body_writer *w, int64_t id,
 	struct sqb_store *st = w->st;
 	const void *data = NULL;
 	size_t size = 0;
-	enum sqb_err err = sqb_body_writer_chunk(w, 0, &data, &size);
+	enum sqb_err err =
+		sqb_body_writer_piece(w, &w->chunks, 0, &data, &size);
 	sqlite3_stmt *q;
 
 	if (err != SQB_OK)
@@ -45,12 +49,16 @@ static enum sqb_err insert_body(struct sqb_body_writer *w, int64_t id,
 	sqlite3_bind_int64(q, 6, (int64_t)w->sum);
 	sqlite3_bind_int(q, 7, (int)w->codec);
 	bind_chunk(q, 8, data, size);
+	sqlite3_bind_int(q, 9, (int)sqb_body_writer_eol(w));
 	err = sqb_run(st, q);
 	sqlite3_clear_bindings(q);
 	return err;
 }
 
-static enum sqb_err insert_chunks(struct sqb_body_writer *w, int64_t id)
+/* A row for each piece from the first one on. */
+static enum sqb_err insert_pieces(struct sqb_body_writer *w, const char *sql,
+				  const struct sqb_pieces *pieces, size_t first,
+				  int64_t id)
 {
 	struct sqb_store *st = w->st;
 	enum sqb_err err = SQB_OK;
@@ -58,11 +66,11 @@ static enum sqb_err insert_chunks(struct sqb_body_writer *w, int64_t id)
 	size_t i, size = 0;
 	sqlite3_stmt *q;
 
-	for (i = 1; i < w->chunk_count && err == SQB_OK; i++) {
-		err = sqb_body_writer_chunk(w, i, &data, &size);
+	for (i = first; i < pieces->count && err == SQB_OK; i++) {
+		err = sqb_body_writer_piece(w, pieces, i, &data, &size);
 		if (err != SQB_OK)
 			break;
-		q = sqb_stmt(st, sql_insert_chunk);
+		q = sqb_stmt(st, sql);
 		sqlite3_bind_int64(q, 1, id);
 		sqlite3_bind_int64(q, 2, (int64_t)i);
 		bind_chunk(q, 3, data, size);
@@ -115,7 +123,9 @@ static enum sqb_err store_rows(struct sqb_body_writer *w, int64_t date)
 	if (err == SQB_OK)
 		err = insert_body(w, id, date);
 	if (err == SQB_OK)
-		err = insert_chunks(w, id);
+		err = insert_pieces(w, sql_insert_chunk, &w->chunks, 1, id);
+	if (err == SQB_OK)
+		err = insert_pieces(w, sql_insert_eol, &w->runs, 0, id);
 	if (err == SQB_OK) {
 		w->id.n = id;
 		w->stored_in = st->txn.serial;
@@ -146,23 +156,24 @@ enum sqb_err sqb_body_store(struct sqb_store *st, struct sqb_body_writer *w,
 	return SQB_OK;
 }
 
-static const char sql_free_body[] = "DELETE FROM body WHERE id = ?1";
-static const char sql_free_chunks[] =
-	"DELETE FROM body_chunk WHERE body_id = ?1";
+static const char *const sql_free[] = {
+	"DELETE FROM body WHERE id = ?1",
+	"DELETE FROM body_chunk WHERE body_id = ?1",
+	"DELETE FROM body_eol WHERE body_id = ?1",
+};
 
 enum sqb_err sqb_body_free(struct sqb_store *st, struct sqb_body_id id)
 {
 	enum sqb_err err = sqb_need_txn(st);
 	sqlite3_stmt *q;
+	size_t i;
 
-	if (err != SQB_OK)
-		return err;
-	q = sqb_stmt(st, sql_free_body);
-	sqlite3_bind_int64(q, 1, id.n);
-	err = sqb_run(st, q);
-	if (err != SQB_OK)
-		return err;
-	q = sqb_stmt(st, sql_free_chunks);
-	sqlite3_bind_int64(q, 1, id.n);
-	return sqb_run(st, q);
+	for (i = 0; i < sizeof(sql_free) / sizeof(*sql_free); i++) {
+		if (err != SQB_OK)
+			return err;
+		q = sqb_stmt(st, sql_free[i]);
+		sqlite3_bind_int64(q, 1, id.n);
+		err = sqb_run(st, q);
+	}
+	return err;
 }

@@ -30,17 +30,26 @@ struct sqb_body_writer *sqb_body_begin(struct sqb_store *st)
 	return w;
 }
 
+void sqb_pieces_free(struct sqb_pieces *pieces)
+{
+	size_t i;
+
+	for (i = 0; i < pieces->count; i++)
+		free(pieces->list[i].data);
+	free(pieces->list);
+	memset(pieces, 0, sizeof(*pieces));
+}
+
 void sqb_body_writer_free(struct sqb_body_writer **w_p)
 {
 	struct sqb_body_writer *w = *w_p;
-	size_t i;
 
 	if (w == NULL)
 		return;
 	*w_p = NULL;
-	for (i = 0; i < w->chunk_count; i++)
-		free(w->chunks[i].data);
-	free(w->chunks);
+	sqb_pieces_free(&w->chunks);
+	sqb_pieces_free(&w->runs);
+	free(w->eol.runs);
 	free(w->chunk);
 	free(w->view);
 	(void)XXH3_freeState(w->whole);
@@ -56,7 +65,7 @@ uint64_t sqb_body_writer_vsize(const struct sqb_body_writer *w)
 
 uint64_t sqb_body_writer_psize(const struct sqb_body_writer *w)
 {
-	return w->vsize - w->lines.crlf_count;
+	return w->vsize - (w->file ? w->eol.lf_count : w->lines.crlf_count);
 }
 
 /* A file that goes with its descriptor, also when the process dies. */
@@ -107,26 +116,27 @@ static enum sqb_err spill(struct sqb_body_writer *w, const void *data,
 	return SQB_OK;
 }
 
-static enum sqb_err keep(struct sqb_body_writer *w, const void *packed,
-			 size_t size)
+enum sqb_err sqb_body_writer_keep(struct sqb_body_writer *w,
+				  struct sqb_pieces *pieces, const void *data,
+				  size_t size)
 {
-	struct sqb_packed_chunk c = { NULL, w->file_size, size };
+	struct sqb_piece piece = { NULL, w->file_size, size };
 	enum sqb_err err;
 
 	if (w->in_memory + size <= MEMORY_MAX) {
-		c.data = sqb_xmemdup(packed, size);
+		piece.data = sqb_xmemdup(data, size);
 		w->in_memory += size;
 	} else {
-		err = spill(w, packed, size);
+		err = spill(w, data, size);
 		if (err != SQB_OK)
 			return err;
 	}
-	if (w->chunk_count == w->chunk_alloc) {
-		w->chunk_alloc = w->chunk_alloc > 0 ? 2 * w->chunk_alloc : 1;
-		w->chunks = sqb_xrealloc(w->chunks,
-					 w->chunk_alloc * sizeof(*w->chunks));
+	if (pieces->count == pieces->alloc) {
+		pieces->alloc = pieces->alloc > 0 ? 2 * pieces->alloc : 1;
+		pieces->list = sqb_xrealloc(
+			pieces->list, pieces->alloc * sizeof(*pieces->list));
 	}
-	w->chunks[w->chunk_count++] = c;
+	pieces->list[pieces->count++] = piece;
 	return SQB_OK;
 }
 
@@ -151,7 +161,7 @@ static enum sqb_err pack_chunk(struct sqb_body_writer *w)
 	sum_chunk(w);
 	err = sqb_chunk_pack(w->st, w->chunk, w->chunk_size, &packed, &size);
 	if (err == SQB_OK)
-		err = keep(w, packed, size);
+		err = sqb_body_writer_keep(w, &w->chunks, packed, size);
 	w->codec = SQB_CODEC_ZSTD;
 	w->chunk_size = 0;
 	return err;
@@ -177,7 +187,7 @@ static enum sqb_err pack_single(struct sqb_body_writer *w)
 		packed = w->chunk;
 		size = w->chunk_size;
 	}
-	return keep(w, packed, size);
+	return sqb_body_writer_keep(w, &w->chunks, packed, size);
 }
 
 static void make_room(struct sqb_body_writer *w, size_t size)
@@ -238,7 +248,7 @@ static void scan_lines(struct sqb_line_scan *s, uint64_t offset,
 	s->after_cr = end[-1] == '\r';
 }
 
-static enum sqb_err may_write(struct sqb_body_writer *w)
+enum sqb_err sqb_body_writer_may_write(struct sqb_body_writer *w)
 {
 	if (w->finished)
 		return sqb_fail(w->st, SQB_INVALID,
@@ -249,19 +259,32 @@ static enum sqb_err may_write(struct sqb_body_writer *w)
 	return SQB_OK;
 }
 
-enum sqb_err sqb_body_write(struct sqb_body_writer *w, const void *data,
-			    size_t size)
+enum sqb_err sqb_body_writer_put(struct sqb_body_writer *w, const void *data,
+				 size_t size)
 {
-	enum sqb_err err = may_write(w);
-
-	if (err != SQB_OK || size == 0)
-		return err;
+	if (size == 0)
+		return SQB_OK;
 	w->failed = take(w, data, size);
 	if (w->failed != SQB_OK)
 		return w->failed;
 	scan_lines(&w->lines, w->vsize, data, size);
 	w->vsize += size;
 	return SQB_OK;
+}
+
+enum sqb_err sqb_body_write(struct sqb_body_writer *w, const void *data,
+			    size_t size)
+{
+	enum sqb_err err = sqb_body_writer_may_write(w);
+
+	if (err != SQB_OK || size == 0)
+		return err;
+	if (w->file)
+		return sqb_fail(w->st, SQB_INVALID,
+				"wire octets in a body that is written as a "
+				"file");
+	w->wire = true;
+	return sqb_body_writer_put(w, data, size);
 }
 
 static enum sqb_err choose_guid(struct sqb_body_writer *w,
@@ -277,19 +300,21 @@ static enum sqb_err choose_guid(struct sqb_body_writer *w,
 enum sqb_err sqb_body_finish(struct sqb_body_writer *w,
 			     const uint8_t guid[SQB_GUID_SIZE])
 {
-	enum sqb_err err = may_write(w);
+	enum sqb_err err = sqb_body_writer_may_write(w);
 
 	if (err != SQB_OK)
 		return err;
 	err = choose_guid(w, guid);
 	if (err == SQB_OK) {
-		if (w->chunk_count == 0) {
+		if (w->chunks.count == 0) {
 			err = pack_single(w);
 		} else {
 			err = pack_chunk(w);
 			w->sum = XXH3_64bits_digest(w->whole);
 		}
 	}
+	if (err == SQB_OK)
+		err = sqb_eol_finish(w);
 	w->failed = err;
 	w->finished = err == SQB_OK;
 	if (w->lines.hdr_size == 0) /* all header */
@@ -308,10 +333,11 @@ enum sqb_err sqb_body_writer_need_finished(struct sqb_body_writer *w)
 	return sqb_fail(w->st, SQB_INVALID, "this body is not finished");
 }
 
-enum sqb_err sqb_body_writer_chunk(struct sqb_body_writer *w, size_t n,
+enum sqb_err sqb_body_writer_piece(struct sqb_body_writer *w,
+				   const struct sqb_pieces *pieces, size_t n,
 				   const void **data_r, size_t *size_r)
 {
-	const struct sqb_packed_chunk *c = &w->chunks[n];
+	const struct sqb_piece *c = &pieces->list[n];
 	size_t room, done = 0;
 	uint8_t *buffer;
 	ssize_t got;
@@ -344,7 +370,8 @@ static enum sqb_err view_chunk(struct sqb_body_writer *w, size_t n)
 {
 	const void *packed = NULL;
 	size_t size = 0;
-	enum sqb_err err = sqb_body_writer_chunk(w, n, &packed, &size);
+	enum sqb_err err =
+		sqb_body_writer_piece(w, &w->chunks, n, &packed, &size);
 
 	if (err != SQB_OK)
 		return err;

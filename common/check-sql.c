@@ -116,6 +116,11 @@ static const char sql_bodies[] =
 	"  b.vsize) END"
 	" FROM message g LEFT JOIN body b ON b.id = g.body_id"
 	" WHERE g.mailbox_id = ?1 AND (b.id IS NULL OR b.vsize != g.vsize)";
+static const char sql_psize[] =
+	"SELECT printf('UID %d: cannot have %d octets as a file', g.uid,"
+	" g.psize) FROM message g JOIN body b ON b.id = g.body_id"
+	" WHERE g.mailbox_id = ?1 AND (g.psize > b.vsize"
+	"  OR b.eol = 1 AND g.psize != b.vsize)";
 static const char sql_flags[] =
 	"SELECT printf('UID %d: unknown bits in its flags %d', uid, flags)"
 	" FROM message WHERE mailbox_id = ?1 AND flags & ~127 != 0";
@@ -169,14 +174,23 @@ static const char sql_journal_twice[] =
 	"  FROM expunged WHERE mailbox_id = ?1) WHERE uid_lo <= before";
 
 const char *const sqb_check_mailbox[] = {
-	sql_counters,        sql_uids,
-	sql_message_modseqs, sql_floor,
-	sql_noselect,        sql_bodies,
-	sql_flags,           sql_keywords,
-	sql_more_bit,        sql_pop3_bit,
-	sql_no_message,      sql_more_keywords,
-	sql_journal,         sql_journal_numbers,
-	sql_journal_twice,   NULL,
+	sql_counters,
+	sql_uids,
+	sql_message_modseqs,
+	sql_floor,
+	sql_noselect,
+	sql_bodies,
+	sql_flags,
+	sql_keywords,
+	sql_more_bit,
+	sql_pop3_bit,
+	sql_no_message,
+	sql_more_keywords,
+	sql_journal,
+	sql_journal_numbers,
+	sql_journal_twice,
+	sql_psize,
+	NULL,
 };
 
 /* Bodies and who refers to them; 131072 is SQB_BODY_CHUNK. */

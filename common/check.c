@@ -374,28 +374,18 @@ static bool check_mailboxes(struct sqb_check *c)
 	return true;
 }
 
-/* Read a body to its end. */
+/* To be opened by its id as a file, a body is read to its end. */
 static void check_body(struct sqb_check *c, int64_t id)
 {
 	struct sqb_body_id body = { id };
-	struct sqb_body_reader *r = NULL;
-	uint64_t offset = 0;
-	const void *data;
-	enum sqb_err err;
-	size_t size = 0;
+	struct sqb_file_reader *r = NULL;
+	enum sqb_err err = sqb_file_open_id(c->st, body, &r);
 
-	err = sqb_body_open_id(c->st, body, &r);
-	while (err == SQB_OK) {
-		err = sqb_body_data(r, offset, &data, &size);
-		if (err == SQB_OK && size == 0)
-			break;
-		offset += size;
-	}
 	/* Freed meanwhile, by a purge, is no problem. */
 	if (err != SQB_OK && err != SQB_NOTFOUND)
 		found(c, sqb_xasprintf("body %lld: %s", (long long)id,
 				       sqb_store_errmsg(c->st)));
-	sqb_body_close(&r);
+	sqb_file_close(&r);
 }
 
 static const char sql_last_body[] = "SELECT coalesce(max(id), 0) FROM body";

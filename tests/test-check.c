@@ -6,6 +6,7 @@
 #include "common/attribute.h"
 #include "common/check.h"
 #include "common/entry.h"
+#include "common/file.h"
 #include "common/maintain.h"
 #include "common/message.h"
 #include "common/store-private.h"
@@ -22,10 +23,24 @@
 
 static struct sqb_store *st;
 
+static void append_mixed(struct sqb_store *store, const char *text, size_t size)
+{
+	struct sqb_body_writer *w = sqb_body_begin(store);
+	uint32_t uid;
+
+	t_ok(store, sqb_body_write_file(w, text, size));
+	t_ok(store, sqb_body_finish(w, NULL));
+	t_ok(store, sqb_txn_begin(store));
+	t_ok(store, sqb_message_append(store, T_INBOX, w, NULL, &uid));
+	t_ok(store, sqb_txn_commit(store));
+	sqb_body_writer_free(&w);
+}
+
 /*
  * A store that has something everywhere.  INBOX (1): UIDs 1 to 3 and 5, UID 2
  * with a keyword past the mask and a POP3 row; box (2) with child (3): a copy
- * of UID 1.  Body 4 waits to be freed; body 5 has three chunks.
+ * of UID 1.  Body 3 has mixed line ends; body 4 waits to be freed; body 5 has
+ * three chunks.
  */
 static void fill(struct sqb_store *store)
 {
@@ -54,7 +69,7 @@ static void fill(struct sqb_store *store)
 	t_ok(store, sqb_subscribe(store, "box", true, NULL));
 	t_ok(store, sqb_txn_commit(store));
 	sqb_body_writer_free(&w);
-	t_append(store, T_INBOX, "a: 3\r\n\r\n", 8);
+	append_mixed(store, "a: 3\n\r\n", 7);
 	t_append(store, T_INBOX, "a: 4\r\n\r\n", 8);
 	t_ok(store, sqb_txn_begin(store));
 	t_ok(store, sqb_message_expunge(store, T_INBOX, 4, 4, NULL));
@@ -292,6 +307,21 @@ static const struct {
 	{ "UPDATE body SET data = x'0102' WHERE id = 3", "body 3: " },
 	{ "UPDATE body SET data = x'' WHERE id = 3", "body 3: " },
 	{ "UPDATE body SET vsize = 9000000000 WHERE id = 3", "body 3: " },
+	{ "DELETE FROM body_eol", "line ends of kind 2, with 0 rows" },
+	{ "UPDATE body_eol SET n = 1", "with 1 rows up to number 1" },
+	{ "UPDATE body_eol SET body_id = 88",
+	  "body 88: is gone, but has 1 rows in body_eol" },
+	{ "UPDATE body SET eol = 0 WHERE id = 3",
+	  "body 3: has line ends of kind 0, with 1 rows" },
+	{ "UPDATE body SET eol = 3 WHERE id = 1", "line ends of kind 3" },
+	{ "UPDATE body_eol SET runs = x'0102'",
+	  "body 3 is damaged (its line ends" },
+	{ "UPDATE body_eol SET runs = x'01'",
+	  "body 3 is damaged (its line ends" },
+	{ "UPDATE message SET psize = 99 WHERE uid = 3",
+	  "UID 3: cannot have 99 octets as a file" },
+	{ "UPDATE body SET eol = 1 WHERE id = 2",
+	  "UID 2: cannot have 6 octets as a file" },
 	/* The schema. */
 	{ "CREATE TABLE notes (x)", "the table notes is unknown" },
 	{ "CREATE INDEX extra ON message (date)",
