@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+/* Copyright (c) 2026 the sqbox authors */
+#include "fuse/attr.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "fuse/draft.h"
+#include "fuse/folders.h"
+#include "fuse/ifs-error.h"
+#include "fuse/inode.h"
+
+#define BLOCK_SIZE 4096
+
+static void fill(struct ifs_fs *fs, fuse_ino_t ino, mode_t mode,
+		 struct stat *attr)
+{
+	memset(attr, 0, sizeof(*attr));
+	attr->st_ino = ino;
+	attr->st_mode = mode;
+	attr->st_nlink = 1;
+	attr->st_uid = fs->opts->uid;
+	attr->st_gid = fs->opts->gid;
+	attr->st_blksize = BLOCK_SIZE;
+}
+
+static void fill_size(struct stat *attr, uint64_t size)
+{
+	attr->st_size = (off_t)size;
+	attr->st_blocks = (blkcnt_t)((size + 511) / 512);
+}
+
+void ifs_attr_message(struct ifs_fs *fs, fuse_ino_t ino,
+		      const struct sqb_message *msg, struct stat *attr_r)
+{
+	fill(fs, ino, S_IFREG | 0600, attr_r);
+	fill_size(attr_r, msg->psize);
+	attr_r->st_mtim.tv_sec = (time_t)msg->date;
+	attr_r->st_atim.tv_sec = (time_t)msg->date;
+	attr_r->st_ctim.tv_sec = (time_t)msg->save_date;
+}
+
+static enum sqb_err count_children(struct sqb_store *st,
+				   struct sqb_mailbox_id box, nlink_t *count_r)
+{
+	struct sqb_mailbox_id first = { 0 };
+	struct sqb_child_iter *it = sqb_child_iter_begin(st, box, first);
+	struct sqb_mailbox_info info;
+	nlink_t count = 0;
+
+	while (sqb_child_iter_next(it, &info))
+		count++;
+	*count_r = count;
+	return sqb_child_iter_end(&it);
+}
+
+enum sqb_err ifs_attr_mailbox(struct ifs_fs *fs, struct sqb_store *st,
+			      struct sqb_mailbox_id box, struct stat *attr_r)
+{
+	struct sqb_mailbox_status status;
+	nlink_t children = 0;
+	enum sqb_err err = SQB_OK;
+
+	if (box.n != 0)
+		err = sqb_mailbox_status(st, box, &status);
+	if (err == SQB_OK && (box.n == 0 || status.has_children))
+		err = count_children(st, box, &children);
+	if (err != SQB_OK)
+		return err;
+	fill(fs, ifs_ino_mailbox(box), S_IFDIR | 0700, attr_r);
+	attr_r->st_nlink = 2 + children;
+	if (!ifs_folder_mtime(fs, box, &attr_r->st_mtim))
+		attr_r->st_mtim = fs->mounted;
+	attr_r->st_ctim = attr_r->st_mtim;
+	attr_r->st_atim = attr_r->st_mtim;
+	return SQB_OK;
+}
+
+void ifs_attr_draft(struct ifs_fs *fs, const struct ifs_file *file,
+		    struct stat *attr_r)
+{
+	fill(fs, file->ino, S_IFREG | file->mode, attr_r);
+	if (file->draft != NULL)
+		fill_size(attr_r, ifs_draft_size(file->draft));
+	attr_r->st_mtim = file->mtime;
+	attr_r->st_atim = file->mtime;
+	attr_r->st_ctim = file->mtime;
+}
+
+static int attr_of_message(struct ifs_fs *fs, fuse_ino_t ino,
+			   struct stat *attr_r)
+{
+	struct sqb_mailbox_id box;
+	struct sqb_message msg;
+	struct sqb_store *st;
+	enum sqb_err err;
+	uint32_t uid;
+	int ret;
+
+	if (!ifs_message_of_ino(fs->files, ino, &box, &uid))
+		return ENOENT;
+	st = ifs_read_begin(fs);
+	err = sqb_message_get(st, box, uid, &msg);
+	if (err == SQB_OK)
+		ifs_attr_message(fs, ino, &msg, attr_r);
+	ret = ifs_errno(fs, st, err);
+	ifs_read_end(fs);
+	return ret;
+}
+
+static int attr_of_file(struct ifs_fs *fs, fuse_ino_t ino, struct stat *attr_r)
+{
+	struct ifs_file *file = ifs_file_get(fs->files, ino);
+	struct sqb_mailbox_id box;
+	uint32_t uid;
+	bool draft;
+
+	if (file == NULL)
+		return attr_of_message(fs, ino, attr_r);
+	(void)pthread_mutex_lock(&file->lock);
+	draft = file->draft != NULL ||
+		!ifs_file_message(fs->files, file, &box, &uid);
+	if (draft)
+		ifs_attr_draft(fs, file, attr_r);
+	(void)pthread_mutex_unlock(&file->lock);
+	ifs_file_put(fs->files, &file);
+	return draft ? 0 : attr_of_message(fs, ino, attr_r);
+}
+
+static int attr_of_mailbox(struct ifs_fs *fs, struct sqb_mailbox_id box,
+			   struct stat *attr_r)
+{
+	struct sqb_store *st = ifs_read_begin(fs);
+	int ret = ifs_errno(fs, st, ifs_attr_mailbox(fs, st, box, attr_r));
+
+	ifs_read_end(fs);
+	return ret;
+}
+
+int ifs_attr(struct ifs_fs *fs, fuse_ino_t ino, struct stat *attr_r)
+{
+	struct sqb_mailbox_id root = { 0 };
+
+	switch (ifs_node_kind(ino)) {
+	case IFS_NODE_ROOT:
+		return attr_of_mailbox(fs, root, attr_r);
+	case IFS_NODE_MAILBOX:
+		return attr_of_mailbox(fs, ifs_ino_box(ino), attr_r);
+	case IFS_NODE_LOCAL:
+	case IFS_NODE_MESSAGE:
+		return attr_of_file(fs, ino, attr_r);
+	case IFS_NODE_LAYOUT:
+	case IFS_NODE_HIDDEN:
+		return ENOENT;
+	}
+	return ENOENT;
+}

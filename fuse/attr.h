@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* Copyright (c) 2026 the sqbox authors */
+#ifndef IFS_ATTR_H
+#define IFS_ATTR_H
+
+#include <sys/stat.h>
+
+#include "fuse/files.h"
+
+/*
+ * The one place that fills in what stat(2) shows.
+ *
+ * A message: mtime is INTERNALDATE, the size is that of the file, ctime when it
+ * came into its folder.  A folder: mtime is the last arrival or expunge, nlink
+ * is 2 and a child each.  All belongs to whom the options say.
+ */
+void ifs_attr_message(struct ifs_fs *fs, fuse_ino_t ino,
+		      const struct sqb_message *msg, struct stat *attr_r);
+
+/* Of a mailbox, or the root for id 0; SQB_NOTFOUND is an answer. */
+enum sqb_err ifs_attr_mailbox(struct ifs_fs *fs, struct sqb_store *st,
+			      struct sqb_mailbox_id box, struct stat *attr_r);
+
+/* Of a file with a draft; who calls has its lock. */
+void ifs_attr_draft(struct ifs_fs *fs, const struct ifs_file *file,
+		    struct stat *attr_r);
+
+/*
+ * Of whatever has this number.  0; ENOENT: it is not there any more; or another
+ * errno value.
+ */
+int ifs_attr(struct ifs_fs *fs, fuse_ino_t ino, struct stat *attr_r);
+
+#endif

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/* Copyright (c) 2026 the sqbox authors */
+#include "fuse/dir.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/statvfs.h>
+
+#include "fuse/attr.h"
+#include "fuse/inode.h"
+#include "fuse/inval.h"
+#include "fuse/listing.h"
+#include "fuse/resolve.h"
+
+int ifs_entry_param(struct ifs_fs *fs, fuse_ino_t ino,
+		    struct fuse_entry_param *param_r)
+{
+	memset(param_r, 0, sizeof(*param_r));
+	param_r->ino = ino;
+	param_r->attr_timeout = ifs_inval_timeout(fs);
+	param_r->entry_timeout = param_r->attr_timeout;
+	return ifs_attr(fs, ino, &param_r->attr);
+}
+
+/* Remembered as well: what is not there is asked for again and again. */
+static void reply_negative(fuse_req_t req, struct ifs_fs *fs)
+{
+	struct fuse_entry_param param;
+
+	memset(&param, 0, sizeof(param));
+	param.entry_timeout = ifs_inval_timeout(fs);
+	(void)fuse_reply_entry(req, &param);
+}
+
+void ifs_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	struct ifs_fs *fs = ifs_fs_of(req);
+	struct fuse_entry_param param;
+	struct ifs_entry entry;
+	int ret = ifs_resolve(fs, parent, name, &entry);
+
+	if (ret == 0) {
+		ret = ifs_entry_param(fs, entry.ino, &param);
+		if (ret == 0)
+			ifs_files_lookup(fs->files, entry.ino);
+		ifs_entry_release(fs, &entry);
+	}
+	if (ret == ENOENT)
+		reply_negative(req, fs);
+	else if (ret != 0)
+		(void)fuse_reply_err(req, ret);
+	else if (fuse_reply_entry(req, &param) < 0)
+		ifs_files_forget(fs->files, param.ino, 1);
+}
+
+void ifs_forget(fuse_req_t req, fuse_ino_t ino, uint64_t lookups)
+{
+	ifs_files_forget(ifs_fs_of(req)->files, ino, lookups);
+	fuse_reply_none(req);
+}
+
+void ifs_forget_multi(fuse_req_t req, size_t count,
+		      struct fuse_forget_data *forgets)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		ifs_files_forget(ifs_fs_of(req)->files, forgets[i].ino,
+				 forgets[i].nlookup);
+	fuse_reply_none(req);
+}
+
+void ifs_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct ifs_fs *fs = ifs_fs_of(req);
+	struct stat attr;
+	int ret = ifs_attr(fs, ino, &attr);
+
+	(void)fi;
+	if (ret != 0)
+		(void)fuse_reply_err(req, ret);
+	else
+		(void)fuse_reply_attr(req, &attr, ifs_inval_timeout(fs));
+}
+
+void ifs_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct ifs_fs *fs = ifs_fs_of(req);
+
+	(void)ino;
+	if (fs->opts->readonly) {
+		/* The kernel then does without; and keeps what it has read. */
+		(void)fuse_reply_err(req, ENOSYS);
+		return;
+	}
+	fi->cache_readdir = 1;
+	fi->keep_cache = 1;
+	(void)fuse_reply_open(req, fi);
+}
+
+void ifs_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
+		 struct fuse_file_info *fi)
+{
+	(void)fi;
+	ifs_listing_reply(req, ino, size, offset, false);
+}
+
+void ifs_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
+		     struct fuse_file_info *fi)
+{
+	(void)fi;
+	ifs_listing_reply(req, ino, size, offset, true);
+}
+
+void ifs_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	(void)ino;
+	(void)fi;
+	(void)fuse_reply_err(req, 0);
+}
+
+/* The disk that the store is on. */
+void ifs_statfs(fuse_req_t req, fuse_ino_t ino)
+{
+	struct statvfs info;
+
+	(void)ino;
+	if (statvfs(ifs_fs_of(req)->opts->source, &info) < 0) {
+		(void)fuse_reply_err(req, errno);
+		return;
+	}
+	info.f_namemax = 255;
+	(void)fuse_reply_statfs(req, &info);
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+/* Copyright (c) 2026 the sqbox authors */
+#include "fuse/fs.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sysexits.h>
+
+#include "common/mem.h"
+#include "common/txn.h"
+#include "fuse/files.h"
+#include "fuse/folders.h"
+#include "fuse/ifs-error.h"
+#include "fuse/inval.h"
+#include "fuse/log.h"
+
+#define READ_CACHE_KIB 4096
+#define WRITE_CACHE_KIB 2048
+
+static int exit_code(enum sqb_err err)
+{
+	switch (err) {
+	case SQB_OK:
+		return EX_OK;
+	case SQB_NOTFOUND:
+		return EX_NOINPUT;
+	case SQB_DENIED:
+	case SQB_READONLY:
+		return EX_NOPERM;
+	case SQB_BUSY:
+		return EX_TEMPFAIL;
+	case SQB_FULL:
+	case SQB_IO:
+		return EX_IOERR;
+	case SQB_EXISTS:
+	case SQB_INVALID:
+	case SQB_NOSELECT:
+	case SQB_LIMIT:
+	case SQB_NOTOURS:
+	case SQB_NEWER:
+	case SQB_CORRUPT:
+		return EX_DATAERR;
+	case SQB_INTERNAL:
+		return EX_SOFTWARE;
+	}
+	return EX_SOFTWARE;
+}
+
+static enum sqb_err open_stores(struct ifs_fs *fs, char **error_r)
+{
+	const char *dir = fs->opts->source;
+	enum sqb_err err = SQB_OK;
+
+	/* First the writing one: it does what the first open must do. */
+	if (!fs->opts->readonly)
+		err = sqb_store_open(dir, 0, &fs->write_st, error_r);
+	if (err == SQB_OK)
+		err = sqb_store_open(dir, SQB_OPEN_READONLY, &fs->read_st,
+				     error_r);
+	if (err == SQB_NOTFOUND && *error_r == NULL)
+		*error_r = sqb_xasprintf("%s: there is no store", dir);
+	if (err != SQB_OK)
+		return err;
+	sqb_store_set_cache_size(fs->read_st, READ_CACHE_KIB);
+	if (fs->write_st != NULL)
+		sqb_store_set_cache_size(fs->write_st, WRITE_CACHE_KIB);
+	return SQB_OK;
+}
+
+int ifs_fs_init(struct ifs_fs *fs, const struct ifs_options *opts,
+		char **error_r)
+{
+	enum sqb_err err;
+
+	*error_r = NULL;
+	fs->opts = opts;
+	(void)clock_gettime(CLOCK_REALTIME, &fs->mounted);
+	(void)pthread_mutex_init(&fs->read_lock, NULL);
+	(void)pthread_mutex_init(&fs->write_lock, NULL);
+	fs->log = ifs_log_new();
+	fs->files = ifs_files_new();
+	fs->folders = ifs_folders_new();
+	err = open_stores(fs, error_r);
+	if (err != SQB_OK)
+		ifs_fs_deinit(fs);
+	return exit_code(err);
+}
+
+void ifs_fs_deinit(struct ifs_fs *fs)
+{
+	ifs_files_free(&fs->files);
+	ifs_folders_free(&fs->folders);
+	sqb_store_close(&fs->read_st);
+	sqb_store_close(&fs->write_st);
+	ifs_log_free(&fs->log);
+	(void)pthread_mutex_destroy(&fs->read_lock);
+	(void)pthread_mutex_destroy(&fs->write_lock);
+}
+
+struct sqb_store *ifs_read_begin(struct ifs_fs *fs)
+{
+	(void)pthread_mutex_lock(&fs->read_lock);
+	return fs->read_st;
+}
+
+void ifs_read_end(struct ifs_fs *fs)
+{
+	(void)pthread_mutex_unlock(&fs->read_lock);
+}
+
+struct sqb_store *ifs_write_begin(struct ifs_fs *fs)
+{
+	(void)pthread_mutex_lock(&fs->write_lock);
+	return fs->write_st;
+}
+
+void ifs_write_end(struct ifs_fs *fs)
+{
+	(void)pthread_mutex_unlock(&fs->write_lock);
+}
+
+int ifs_write_finish(struct ifs_fs *fs, struct sqb_store *st, enum sqb_err err)
+{
+	uint64_t modseq;
+
+	if (err == SQB_OK)
+		err = sqb_txn_modseq(st, &modseq);
+	if (err == SQB_OK) {
+		/* Before others can see it, or we might be told of it. */
+		ifs_inval_own(fs, modseq);
+		err = sqb_txn_commit(st);
+	} else {
+		sqb_txn_rollback(st);
+	}
+	if (err == SQB_OK)
+		err = sqb_sync(st);
+	return ifs_errno(fs, st, err);
+}

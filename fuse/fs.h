@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/* Copyright (c) 2026 the sqbox authors */
+#ifndef IFS_FS_H
+#define IFS_FS_H
+
+#include "fuse/fuse.h"
+#include "fuse/options.h"
+
+#include <pthread.h>
+#include <time.h>
+
+#include "common/mailbox.h"
+
+/*
+ * One mount: what all requests share.
+ *
+ * Requests are answered by several threads.  Locks, in the order in which they
+ * may be taken:
+ *
+ *	file->lock		the content of one file (files.h)
+ *	the writing handle	ifs_write_begin()
+ *	the reading handle	ifs_read_begin()
+ *	the lock of a table	inside files.c, folders.c, log.c: held for no
+ *				longer than a look-up
+ *
+ * The kernel is told of changes (inval.c) by a thread that holds none of them,
+ * never by a request: its notification may wait for that request's answer.
+ */
+struct ifs_files;
+struct ifs_folders;
+struct ifs_log;
+struct ifs_inval;
+
+struct ifs_fs {
+	const struct ifs_options *opts; /* foreign: outlives the mount */
+	struct fuse_session *session;   /* foreign */
+	struct ifs_files *files;        /* own */
+	struct ifs_folders *folders;    /* own */
+	struct ifs_log *log;            /* own */
+	struct ifs_inval *inval;        /* own; NULL: not running */
+	struct timespec mounted;        /* when; the clock of the wall */
+
+	pthread_mutex_t read_lock, write_lock;
+	struct sqb_store *read_st;  /* own */
+	struct sqb_store *write_st; /* own; NULL in a read-only mount */
+};
+
+/*
+ * Open the store.  On failure *error_r is a sentence to free(), the result
+ * an exit code of sysexits.h; else 0.
+ */
+int ifs_fs_init(struct ifs_fs *fs, const struct ifs_options *opts,
+		char **error_r);
+void ifs_fs_deinit(struct ifs_fs *fs);
+
+static inline struct ifs_fs *ifs_fs_of(fuse_req_t req)
+{
+	return fuse_req_userdata(req);
+}
+
+/*
+ * The two handles of the store.  Each is one thread's from begin to end: keep
+ * it short, and take the writing one only to write.  The reading one is never
+ * kept from anybody by a writer that queues for the store.
+ */
+struct sqb_store *ifs_read_begin(struct ifs_fs *fs);
+void ifs_read_end(struct ifs_fs *fs);
+struct sqb_store *ifs_write_begin(struct ifs_fs *fs);
+void ifs_write_end(struct ifs_fs *fs);
+
+/*
+ * A write transaction of the writing handle, ended: made durable if err is
+ * SQB_OK, else rolled back.  What it changed is not told to our own kernel,
+ * which knows.  Returns an errno value, 0 if all is well.
+ */
+int ifs_write_finish(struct ifs_fs *fs, struct sqb_store *st, enum sqb_err err);
+
+#endif

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* Copyright (c) 2026 the sqbox authors */
+#ifndef IFS_INVAL_H
+#define IFS_INVAL_H
+
+#include "fuse/fs.h"
+
+/*
+ * Changes by others, told to the kernel: a thread waits for the doorbell of
+ * the store (inotify), reads the journal from where it was, and invalidates
+ * what the kernel has cached of it.  It also does what can wait: checkpoints,
+ * and freeing the bodies of expunged messages.
+ */
+
+/* From here on the kernel may cache for long.  0, or an errno value. */
+int ifs_inval_start(struct ifs_fs *fs);
+void ifs_inval_stop(struct ifs_fs *fs);
+
+/* The transaction with this modseq is ours: the kernel knows what it did. */
+void ifs_inval_own(struct ifs_fs *fs, uint64_t modseq);
+
+/* How long the kernel may keep names and attributes, in seconds. */
+double ifs_inval_timeout(struct ifs_fs *fs);
+
+#endif

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT */
+/* Copyright (c) 2026 the sqbox authors */
+#include "fuse/listing.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/entry.h"
+#include "common/mem.h"
+#include "fuse/attr.h"
+#include "fuse/ifs-error.h"
+#include "fuse/inode.h"
+#include "fuse/inval.h"
+#include "fuse/names.h"
+
+/* Offsets: a section, and where in it. */
+enum section {
+	SECTION_DOTS,
+	SECTION_MAILBOXES,
+	SECTION_MESSAGES,
+	SECTION_SCRATCH,
+};
+#define SECTION_SHIFT 60
+#define AFTER_DOT 1
+#define AFTER_DOTS 2
+
+struct listing {
+	fuse_req_t req;
+	struct ifs_fs *fs;
+	fuse_ino_t dir;
+	bool plus;
+	double timeout;
+	char *buf; /* own */
+	size_t size, used;
+};
+
+static off_t offset_of(enum section section, uint64_t where)
+{
+	return (off_t)((uint64_t)section << SECTION_SHIFT | where);
+}
+
+static uint64_t where_of(off_t offset)
+{
+	return (uint64_t)offset & ((UINT64_C(1) << SECTION_SHIFT) - 1);
+}
+
+static enum section section_of(off_t offset)
+{
+	return (enum section)((uint64_t)offset >> SECTION_SHIFT);
+}
+
+/* False: there is no more room. */
+static bool add(struct listing *l, const char *name, const struct stat *attr,
+		off_t next)
+{
+	struct fuse_entry_param param;
+	size_t room = l->size - l->used, need;
+
+	if (l->plus) {
+		memset(&param, 0, sizeof(param));
+		param.ino = attr->st_ino;
+		param.attr = *attr;
+		param.attr_timeout = l->timeout;
+		param.entry_timeout = l->timeout;
+		need = fuse_add_direntry_plus(l->req, l->buf + l->used, room,
+					      name, &param, next);
+	} else {
+		need = fuse_add_direntry(l->req, l->buf + l->used, room, name,
+					 attr, next);
+	}
+	if (need > room)
+		return false;
+	l->used += need;
+	return true;
+}
+
+/* As add(), for what the kernel then has looked up. */
+static bool add_known(struct listing *l, const char *name,
+		      const struct stat *attr, off_t next)
+{
+	if (!add(l, name, attr, next))
+		return false;
+	if (l->plus)
+		ifs_files_lookup(l->fs->files, attr->st_ino);
+	return true;
+}
+
+/* The kernel takes "." and ".." for what it knows anyway. */
+static bool add_dots(struct listing *l, uint64_t where)
+{
+	struct stat attr;
+
+	memset(&attr, 0, sizeof(attr));
+	attr.st_mode = S_IFDIR;
+	attr.st_ino = l->dir;
+	if (where < AFTER_DOT &&
+	    !add(l, ".", &attr, offset_of(SECTION_DOTS, AFTER_DOT)))
+		return false;
+	return where >= AFTER_DOTS ||
+	       add(l, "..", &attr, offset_of(SECTION_DOTS, AFTER_DOTS));
+}
+
+static enum sqb_err add_mailboxes(struct listing *l, struct sqb_store *st,
+				  struct sqb_mailbox_id box, uint64_t after,
+				  bool *room)
+{
+	struct sqb_mailbox_id last = { (int64_t)after };
+	struct sqb_child_iter *it = sqb_child_iter_begin(st, box, last);
+	bool maildir = l->fs->opts->layout == IFS_LAYOUT_MAILDIR;
+	char name[IFS_NAME_MAX + 1];
+	struct sqb_mailbox_info info;
+	enum sqb_err err = SQB_OK, end;
+	struct stat attr;
+
+	while (*room && err == SQB_OK && sqb_child_iter_next(it, &info)) {
+		if (info.status.id.n > IFS_BOX_MAX)
+			continue;
+		ifs_level_encode(info.name, maildir, name);
+		err = ifs_attr_mailbox(l->fs, st, info.status.id, &attr);
+		if (err == SQB_OK)
+			*room = add_known(
+				l, name, &attr,
+				offset_of(SECTION_MAILBOXES,
+					  (uint64_t)info.status.id.n));
+	}
+	end = sqb_child_iter_end(&it);
+	return err != SQB_OK ? err : end;
+}
+
+static enum sqb_err add_messages(struct listing *l, struct sqb_store *st,
+				 struct sqb_mailbox_id box, uint64_t after,
+				 bool *room)
+{
+	struct sqb_entry_iter *it =
+		sqb_entry_iter_begin(st, box, (uint32_t)after);
+	char computed[IFS_NAME_MAX + 1];
+	struct sqb_message msg;
+	const char *name;
+	struct stat attr;
+
+	while (*room && sqb_entry_iter_next(it, &msg, &name)) {
+		if (name == NULL) {
+			ifs_name_generate(msg.date, box, msg.uid, computed);
+			name = computed;
+		}
+		ifs_attr_message(l->fs,
+				 ifs_ino_of_message(l->fs->files, box, msg.uid),
+				 &msg, &attr);
+		*room = add_known(l, name, &attr,
+				  offset_of(SECTION_MESSAGES, msg.uid));
+	}
+	return sqb_entry_iter_end(&it);
+}
+
+static void add_scratch(struct listing *l, uint64_t after, bool *room)
+{
+	struct ifs_files *files = l->fs->files;
+	struct ifs_file **list;
+	size_t i, count = ifs_files_in(files, l->dir, after, &list);
+	struct stat attr;
+	char *name;
+
+	for (i = 0; i < count; i++) {
+		name = *room ? ifs_file_name(files, list[i], l->dir) : NULL;
+		if (name != NULL) {
+			(void)pthread_mutex_lock(&list[i]->lock);
+			ifs_attr_draft(l->fs, list[i], &attr);
+			(void)pthread_mutex_unlock(&list[i]->lock);
+			*room = add_known(
+				l, name, &attr,
+				offset_of(SECTION_SCRATCH, list[i]->ino));
+			free(name);
+		}
+		ifs_file_put(files, &list[i]);
+	}
+	free(list);
+}
+
+static enum sqb_err add_stored(struct listing *l, off_t offset, bool *room)
+{
+	enum section section = section_of(offset);
+	uint64_t after = where_of(offset);
+	struct sqb_mailbox_id box = { 0 };
+	struct sqb_store *st = ifs_read_begin(l->fs);
+	enum sqb_err err = SQB_OK;
+
+	if (ifs_node_kind(l->dir) == IFS_NODE_MAILBOX)
+		box = ifs_ino_box(l->dir);
+	if (section <= SECTION_MAILBOXES)
+		err = add_mailboxes(l, st, box,
+				    section == SECTION_MAILBOXES ? after : 0,
+				    room);
+	if (err == SQB_OK && *room && box.n != 0 && section <= SECTION_MESSAGES)
+		err = add_messages(l, st, box,
+				   section == SECTION_MESSAGES ? after : 0,
+				   room);
+	if (err != SQB_OK)
+		(void)ifs_errno(l->fs, st, err);
+	ifs_read_end(l->fs);
+	return err;
+}
+
+void ifs_listing_reply(fuse_req_t req, fuse_ino_t dir, size_t size,
+		       off_t offset, bool plus)
+{
+	struct listing l = { .req = req,
+			     .fs = ifs_fs_of(req),
+			     .dir = dir,
+			     .plus = plus,
+			     .size = size };
+	enum section section = section_of(offset);
+	bool room = true;
+	enum sqb_err err = SQB_OK;
+
+	l.timeout = ifs_inval_timeout(l.fs);
+	l.buf = sqb_xmalloc(size);
+	if (section == SECTION_DOTS)
+		room = add_dots(&l, where_of(offset));
+	if (room && section <= SECTION_MESSAGES)
+		err = add_stored(&l, offset, &room);
+	if (room && err == SQB_OK)
+		add_scratch(&l,
+			    section == SECTION_SCRATCH ? where_of(offset) : 0,
+			    &room);
+	/* What was added is known to the kernel only if it gets it. */
+	if (err != SQB_OK && l.used == 0)
+		(void)fuse_reply_err(req, EIO);
+	else
+		(void)fuse_reply_buf(req, l.buf, l.used);
+	free(l.buf);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/* Copyright (c) 2026 the sqbox authors */
+#include "fuse/ops.h"
+
+#include "fuse/dir.h"
+#include "fuse/read.h"
+
+/* What the kernel offers and we want; the reasons are in DESIGN.md. */
+static void init(void *userdata, struct fuse_conn_info *conn)
+{
+	(void)userdata;
+	conn->want |= conn->capable & FUSE_CAP_READDIRPLUS;
+	conn->want &= ~(unsigned int)FUSE_CAP_READDIRPLUS_AUTO;
+	conn->want &= ~(unsigned int)FUSE_CAP_AUTO_INVAL_DATA;
+	conn->want |= conn->capable & FUSE_CAP_PARALLEL_DIROPS;
+	conn->want |= conn->capable & FUSE_CAP_NO_OPEN_SUPPORT;
+	conn->want |= conn->capable & FUSE_CAP_NO_OPENDIR_SUPPORT;
+}
+
+const struct fuse_lowlevel_ops ifs_ops = {
+	.init = init,
+
+	.lookup = ifs_lookup,
+	.forget = ifs_forget,
+	.forget_multi = ifs_forget_multi,
+	.getattr = ifs_getattr,
+	.opendir = ifs_opendir,
+	.readdir = ifs_readdir,
+	.readdirplus = ifs_readdirplus,
+	.releasedir = ifs_releasedir,
+	.statfs = ifs_statfs,
+
+	.open = ifs_open,
+	.read = ifs_read,
+	.release = ifs_release,
+};

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/* Copyright (c) 2026 the sqbox authors */
+#include "fuse/resolve.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/entry.h"
+#include "fuse/ifs-error.h"
+#include "fuse/inode.h"
+#include "fuse/names.h"
+
+/* A level whose name was cut is found by trying all. */
+static enum sqb_err find_cut(struct ifs_fs *fs, struct sqb_store *st,
+			     struct sqb_mailbox_id parent, const char *name,
+			     struct sqb_mailbox_id *id_r)
+{
+	bool maildir = fs->opts->layout == IFS_LAYOUT_MAILDIR;
+	struct sqb_mailbox_id first = { 0 };
+	struct sqb_child_iter *it = sqb_child_iter_begin(st, parent, first);
+	struct sqb_mailbox_info info;
+	char encoded[IFS_NAME_MAX + 1];
+	bool found = false;
+	enum sqb_err err;
+
+	while (!found && sqb_child_iter_next(it, &info)) {
+		ifs_level_encode(info.name, maildir, encoded);
+		found = strcmp(encoded, name) == 0;
+		if (found)
+			*id_r = info.status.id;
+	}
+	err = sqb_child_iter_end(&it);
+	if (err != SQB_OK)
+		return err;
+	return found ? SQB_OK : SQB_NOTFOUND;
+}
+
+enum sqb_err ifs_find_mailbox(struct ifs_fs *fs, struct sqb_store *st,
+			      struct sqb_mailbox_id parent, const char *name,
+			      struct sqb_mailbox_id *id_r)
+{
+	bool maildir = fs->opts->layout == IFS_LAYOUT_MAILDIR;
+	char level[SQB_LEVEL_MAX + 1];
+	enum sqb_err err = SQB_NOTFOUND;
+
+	if (ifs_level_decode(name, maildir, level))
+		err = sqb_mailbox_child(st, parent, level, id_r);
+	if (err == SQB_OK && id_r->n > IFS_BOX_MAX)
+		err = SQB_NOTFOUND;
+	if (err == SQB_NOTFOUND && ifs_level_is_cut(name))
+		err = find_cut(fs, st, parent, name, id_r);
+	return err;
+}
+
+/* Is it called by the computed name, which the name is? */
+static enum sqb_err check_computed(struct sqb_store *st,
+				   struct sqb_mailbox_id box, uint32_t uid,
+				   const char *name, struct sqb_message *msg_r)
+{
+	char computed[IFS_NAME_MAX + 1], *given;
+	enum sqb_err err = sqb_message_get(st, box, uid, msg_r);
+
+	if (err != SQB_OK)
+		return err;
+	ifs_name_generate(msg_r->date, box, uid, computed);
+	if (strcmp(computed, name) != 0)
+		return SQB_NOTFOUND;
+	err = sqb_entry_name_get(st, box, uid, &given);
+	if (err == SQB_NOTFOUND)
+		return SQB_OK;
+	if (err != SQB_OK)
+		return err;
+	free(given);
+	return SQB_NOTFOUND;
+}
+
+enum sqb_err ifs_find_message(struct sqb_store *st, struct sqb_mailbox_id box,
+			      const char *name, struct sqb_message *msg_r)
+{
+	struct sqb_mailbox_id named_box;
+	uint32_t uid;
+	enum sqb_err err = sqb_entry_find(st, box, name, &uid);
+
+	if (err == SQB_OK)
+		return sqb_message_get(st, box, uid, msg_r);
+	if (err != SQB_NOTFOUND)
+		return err;
+	if (!ifs_name_parse(name, &named_box, &uid) || named_box.n != box.n)
+		return SQB_NOTFOUND;
+	return check_computed(st, box, uid, name, msg_r);
+}
+
+static int find_stored(struct ifs_fs *fs, fuse_ino_t parent, const char *name,
+		       struct ifs_entry *entry_r)
+{
+	struct sqb_store *st = ifs_read_begin(fs);
+	struct sqb_mailbox_id box = { 0 };
+	struct sqb_message msg;
+	enum sqb_err err;
+	int ret;
+
+	if (ifs_node_kind(parent) == IFS_NODE_MAILBOX)
+		box = ifs_ino_box(parent);
+	if (ifs_name_is_message(name)) {
+		entry_r->kind = IFS_ENTRY_MESSAGE;
+		err = box.n == 0 ? SQB_NOTFOUND
+				 : ifs_find_message(st, box, name, &msg);
+		if (err == SQB_OK) {
+			entry_r->box = box;
+			entry_r->uid = msg.uid;
+			entry_r->ino =
+				ifs_ino_of_message(fs->files, box, msg.uid);
+		}
+	} else {
+		entry_r->kind = IFS_ENTRY_MAILBOX;
+		err = ifs_find_mailbox(fs, st, box, name, &entry_r->box);
+		if (err == SQB_OK)
+			entry_r->ino = ifs_ino_mailbox(entry_r->box);
+	}
+	ret = ifs_errno(fs, st, err);
+	ifs_read_end(fs);
+	return ret;
+}
+
+int ifs_resolve(struct ifs_fs *fs, fuse_ino_t parent, const char *name,
+		struct ifs_entry *entry_r)
+{
+	int ret;
+
+	memset(entry_r, 0, sizeof(*entry_r));
+	if (strlen(name) > IFS_NAME_MAX)
+		return ENAMETOOLONG;
+	ret = find_stored(fs, parent, name, entry_r);
+	if (ret != ENOENT)
+		return ret;
+	entry_r->file = ifs_file_named(fs->files, parent, name);
+	if (entry_r->file == NULL)
+		return ENOENT;
+	entry_r->kind = IFS_ENTRY_SCRATCH;
+	entry_r->ino = entry_r->file->ino;
+	if (ifs_node_kind(parent) == IFS_NODE_MAILBOX)
+		entry_r->box = ifs_ino_box(parent);
+	return 0;
+}
+
+void ifs_entry_release(struct ifs_fs *fs, struct ifs_entry *entry)
+{
+	ifs_file_put(fs->files, &entry->file);
+}
