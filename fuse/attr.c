@@ -33,7 +33,7 @@ static void fill_size(struct stat *attr, uint64_t size)
 void ifs_attr_message(struct ifs_fs *fs, fuse_ino_t ino,
 		      const struct sqb_message *msg, struct stat *attr_r)
 {
-	fill(fs, ino, S_IFREG | 0600, attr_r);
+	fill(fs, ino, S_IFREG | (0666 & ~fs->opts->umask), attr_r);
 	fill_size(attr_r, msg->psize);
 	attr_r->st_mtim.tv_sec = (time_t)msg->date;
 	attr_r->st_atim.tv_sec = (time_t)msg->date;
@@ -67,7 +67,8 @@ enum sqb_err ifs_attr_mailbox(struct ifs_fs *fs, struct sqb_store *st,
 		err = count_children(st, box, &children);
 	if (err != SQB_OK)
 		return err;
-	fill(fs, ifs_ino_mailbox(box), S_IFDIR | 0700, attr_r);
+	fill(fs, ifs_ino_mailbox(box), S_IFDIR | (0777 & ~fs->opts->umask),
+	     attr_r);
 	attr_r->st_nlink = 2 + children;
 	if (!ifs_folder_mtime(fs, box, &attr_r->st_mtim))
 		attr_r->st_mtim = fs->mounted;

@@ -30,10 +30,12 @@ struct ifs_files;
 struct ifs_folders;
 struct ifs_log;
 struct ifs_inval;
+struct ifs_ready;
 
 struct ifs_fs {
 	const struct ifs_options *opts; /* foreign: outlives the mount */
 	struct fuse_session *session;   /* foreign */
+	struct ifs_ready *ready;        /* foreign: who waits for the mount */
 	struct ifs_files *files;        /* own */
 	struct ifs_folders *folders;    /* own */
 	struct ifs_log *log;            /* own */

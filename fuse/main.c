@@ -16,20 +16,9 @@
 #include "fuse/fs.h"
 #include "fuse/inval.h"
 #include "fuse/log.h"
+#include "fuse/ready.h"
 
 #define THREADS_MAX 10
-
-/* What the daemon tells the process that was started: its exit code. */
-static void tell(int fd, int code)
-{
-	ssize_t ignored;
-
-	if (fd < 0)
-		return;
-	ignored = write(fd, &code, sizeof(code));
-	(void)ignored;
-	(void)close(fd);
-}
 
 static int run_loop(struct ifs_fs *fs)
 {
@@ -43,22 +32,8 @@ static int run_loop(struct ifs_fs *fs)
 	return ret < 0 ? EX_OSERR : EX_OK;
 }
 
-static void leave_terminal(struct ifs_fs *fs)
-{
-	int fd = open("/dev/null", O_RDWR);
-
-	if (fd >= 0) {
-		(void)dup2(fd, STDIN_FILENO);
-		(void)dup2(fd, STDOUT_FILENO);
-		(void)dup2(fd, STDERR_FILENO);
-		if (fd > STDERR_FILENO)
-			(void)close(fd);
-	}
-	ifs_log_use_syslog(fs->log);
-}
-
 /* Mounted: serve until it is unmounted, or told to end. */
-static int serve(struct ifs_fs *fs, int tell_fd)
+static int serve(struct ifs_fs *fs)
 {
 	int ret;
 
@@ -70,10 +45,6 @@ static int serve(struct ifs_fs *fs, int tell_fd)
 			fs->opts->source, strerror(ret));
 		ret = EX_OSERR;
 	} else {
-		if (tell_fd >= 0) {
-			tell(tell_fd, EX_OK);
-			leave_terminal(fs);
-		}
 		ret = run_loop(fs);
 		ifs_inval_stop(fs);
 	}
@@ -81,8 +52,7 @@ static int serve(struct ifs_fs *fs, int tell_fd)
 	return ret;
 }
 
-static int mount_and_serve(struct ifs_fs *fs, struct ifs_options *opts,
-			   int tell_fd)
+static int mount_and_serve(struct ifs_fs *fs, struct ifs_options *opts)
 {
 	int ret;
 
@@ -94,15 +64,15 @@ static int mount_and_serve(struct ifs_fs *fs, struct ifs_options *opts,
 		fuse_session_destroy(fs->session);
 		return EX_OSERR; /* the same */
 	}
-	ret = serve(fs, tell_fd);
+	ret = serve(fs);
 	fuse_session_unmount(fs->session);
 	fuse_session_destroy(fs->session);
 	return ret;
 }
 
-static int run(struct ifs_options *opts, int tell_fd)
+static int run(struct ifs_options *opts, struct ifs_ready *ready)
 {
-	struct ifs_fs fs = { 0 };
+	struct ifs_fs fs = { .ready = ready };
 	char *error = NULL;
 	int ret = ifs_fs_init(&fs, opts, &error);
 
@@ -110,20 +80,22 @@ static int run(struct ifs_options *opts, int tell_fd)
 		fprintf(stderr, "imapfs: %s\n", error);
 		free(error);
 	} else {
-		ret = mount_and_serve(&fs, opts, tell_fd);
+		ret = mount_and_serve(&fs, opts);
 		ifs_fs_deinit(&fs);
 	}
+	ifs_ready_tell(ready, ret);
 	return ret;
 }
 
 /*
  * SQLite handles and threads do not survive a fork: all that is opened is
- * opened in the child.  The parent ends when the child says that the mount is
- * there, or when it has ended.
+ * opened in the child.  The parent ends when the mount answers, or the child
+ * has ended.
  */
-static int daemonise(struct ifs_options *opts)
+static int run_as_daemon(struct ifs_options *opts)
 {
-	int fds[2], code = EX_OSERR;
+	struct ifs_ready ready = { .fd = -1 };
+	int fds[2], code;
 	pid_t pid;
 
 	if (pipe2(fds, O_CLOEXEC) < 0 || (pid = fork()) < 0) {
@@ -133,9 +105,10 @@ static int daemonise(struct ifs_options *opts)
 	if (pid == 0) {
 		(void)close(fds[0]);
 		(void)setsid();
-		code = run(opts, fds[1]);
-		tell(fds[1], code);
-		return code;
+		if (chdir("/") < 0)
+			return EX_OSERR;
+		ready.fd = fds[1];
+		return run(opts, &ready);
 	}
 	(void)close(fds[1]);
 	if (read(fds[0], &code, sizeof(code)) != (ssize_t)sizeof(code))
@@ -146,11 +119,13 @@ static int daemonise(struct ifs_options *opts)
 
 int main(int argc, char *argv[])
 {
+	struct ifs_ready nobody = { .fd = -1 };
 	struct ifs_options opts;
 	int ret = ifs_options_parse(&opts, argc, argv);
 
 	if (ret == 0)
-		ret = opts.foreground ? run(&opts, -1) : daemonise(&opts);
+		ret = opts.foreground ? run(&opts, &nobody)
+				      : run_as_daemon(&opts);
 	else if (ret < 0)
 		ret = EX_OK;
 	ifs_options_free(&opts);

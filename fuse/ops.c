@@ -2,19 +2,45 @@
 /* Copyright (c) 2026 the sqbox authors */
 #include "fuse/ops.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include "fuse/dir.h"
+#include "fuse/fs.h"
+#include "fuse/log.h"
 #include "fuse/read.h"
+#include "fuse/ready.h"
+
+/* Whoever started us as a daemon may go on using it. */
+static void leave_terminal(struct ifs_fs *fs)
+{
+	int fd;
+
+	if (fs->opts->foreground)
+		return;
+	ifs_log_use_syslog(fs->log);
+	fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	(void)dup2(fd, STDIN_FILENO);
+	(void)dup2(fd, STDOUT_FILENO);
+	(void)dup2(fd, STDERR_FILENO);
+	(void)close(fd);
+}
 
 /* What the kernel offers and we want; the reasons are in DESIGN.md. */
 static void init(void *userdata, struct fuse_conn_info *conn)
 {
-	(void)userdata;
+	struct ifs_fs *fs = userdata;
+
 	conn->want |= conn->capable & FUSE_CAP_READDIRPLUS;
 	conn->want &= ~(unsigned int)FUSE_CAP_READDIRPLUS_AUTO;
 	conn->want &= ~(unsigned int)FUSE_CAP_AUTO_INVAL_DATA;
 	conn->want |= conn->capable & FUSE_CAP_PARALLEL_DIROPS;
 	conn->want |= conn->capable & FUSE_CAP_NO_OPEN_SUPPORT;
 	conn->want |= conn->capable & FUSE_CAP_NO_OPENDIR_SUPPORT;
+	leave_terminal(fs);
+	ifs_ready_tell(fs->ready, 0);
 }
 
 const struct fuse_lowlevel_ops ifs_ops = {

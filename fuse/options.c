@@ -6,48 +6,65 @@
 
 #include <errno.h>
 #include <getopt.h>
-#include <stddef.h>
+#include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
+
+#include "common/mem.h"
 
 static const char usage_text[] =
 	"usage: imapfs [-f] [-d] [-o OPTION[,OPTION...]] SOURCE MOUNTPOINT\n"
 	"       imapfs -h | -V\n"
 	"\n"
-	"SOURCE is the directory of a sqbox store.\n"
+	"Shows the mail store in the directory SOURCE as folders and files.\n"
 	"\n"
 	"  -f  stay in the foreground\n"
 	"  -d  print every request; implies -f\n"
-	"  -o ro                  nothing can be changed\n"
-	"  -o layout=plain        folders of .eml files (default)\n"
-	"  -o layout=maildir      cur, new and tmp in each folder\n"
-	"  -o rm=trash            rm moves to the mailbox with \\Trash (default)\n"
-	"  -o rm=expunge          rm expunges\n"
-	"  -o uid=N,gid=N         whose the files are\n"
-	"  -o allow_other         others may look in; see fuse(8)\n";
+	"  -o ro              nothing can be changed\n"
+	"  -o layout=plain    folders of .eml files (this is the default)\n"
+	"  -o layout=maildir  cur, new and tmp in each folder\n"
+	"  -o rm=trash        rm moves to the Trash mailbox (the default)\n"
+	"  -o rm=expunge      rm expunges\n"
+	"  -o uid=N,gid=N     whose the files are (default: yours)\n"
+	"  -o umask=OCTAL     permissions that nobody has (default: 077)\n"
+	"  -o allow_other     other users may look in, as permissions say\n"
+	"\n"
+	"All other options are those of fuse(8).  Unmount: fusermount3 -u "
+	"MOUNTPOINT\n";
 
-static int usage_error(const char *what, const char *value)
+static int usage_error(const char *format, ...)
+	__attribute__((format(printf, 1, 2)));
+
+static int usage_error(const char *format, ...)
 {
-	fprintf(stderr, "imapfs: %s%s%s; see imapfs -h\n", what,
-		value[0] != '\0' ? ": " : "", value);
+	va_list args;
+
+	fputs("imapfs: ", stderr);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputs("; see imapfs -h\n", stderr);
 	return EX_USAGE;
 }
 
-/* A number, all of the text. */
-static bool parse_id(const char *text, unsigned int *id_r)
+/* A number, all of the text, below max. */
+static bool parse_number(const char *text, int base, unsigned int max,
+			 unsigned int *number_r)
 {
+	unsigned long number;
 	char *end;
-	unsigned long id;
 
 	errno = 0;
-	id = strtoul(text, &end, 10);
+	number = strtoul(text, &end, base);
 	if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 ||
-	    id >= UINT32_MAX)
+	    number >= max)
 		return false;
-	*id_r = (unsigned int)id;
+	*number_r = (unsigned int)number;
 	return true;
 }
 
@@ -58,7 +75,7 @@ static int parse_layout(struct ifs_options *opts, const char *value)
 	else if (strcmp(value, "maildir") == 0)
 		opts->layout = IFS_LAYOUT_MAILDIR;
 	else
-		return usage_error("-o layout= is plain or maildir, not",
+		return usage_error("layout is plain or maildir, not \"%s\"",
 				   value);
 	return 0;
 }
@@ -70,29 +87,9 @@ static int parse_rm(struct ifs_options *opts, const char *value)
 	else if (strcmp(value, "expunge") == 0)
 		opts->rm = IFS_RM_EXPUNGE;
 	else
-		return usage_error("-o rm= is trash or expunge, not", value);
+		return usage_error("rm is trash or expunge, not \"%s\"", value);
 	return 0;
 }
-
-enum ifs_option {
-	OPTION_LAYOUT,
-	OPTION_RM,
-	OPTION_UID,
-	OPTION_GID,
-	OPTION_RO,
-	OPTION_RW,
-	OPTION_COUNT,
-};
-
-static char *const option_names[] = {
-	[OPTION_LAYOUT] = (char *)"layout",
-	[OPTION_RM] = (char *)"rm",
-	[OPTION_UID] = (char *)"uid",
-	[OPTION_GID] = (char *)"gid",
-	[OPTION_RO] = (char *)"ro",
-	[OPTION_RW] = (char *)"rw",
-	[OPTION_COUNT] = NULL,
-};
 
 /* What is not ours is libfuse's or the kernel's, who say what they think. */
 static int pass_on(struct ifs_options *opts, const char *option)
@@ -103,34 +100,81 @@ static int pass_on(struct ifs_options *opts, const char *option)
 	return 0;
 }
 
+enum ifs_option {
+	OPTION_LAYOUT,
+	OPTION_RM,
+	OPTION_UID,
+	OPTION_GID,
+	OPTION_UMASK,
+	OPTION_WITH_VALUE = OPTION_UMASK, /* the last one that has one */
+	OPTION_RO,
+	OPTION_RW,
+	OPTION_ALLOW_OTHER,
+	/* in fstab, but for others than us */
+	OPTION_DEFAULTS,
+	OPTION_AUTO,
+	OPTION_NOAUTO,
+	OPTION_NOFAIL,
+	OPTION_NETDEV,
+	OPTION_USER,
+	OPTION_USERS,
+	OPTION_COUNT,
+};
+
+static char *const option_names[] = {
+	[OPTION_LAYOUT] = (char *)"layout",
+	[OPTION_RM] = (char *)"rm",
+	[OPTION_UID] = (char *)"uid",
+	[OPTION_GID] = (char *)"gid",
+	[OPTION_UMASK] = (char *)"umask",
+	[OPTION_RO] = (char *)"ro",
+	[OPTION_RW] = (char *)"rw",
+	[OPTION_ALLOW_OTHER] = (char *)"allow_other",
+	[OPTION_DEFAULTS] = (char *)"defaults",
+	[OPTION_AUTO] = (char *)"auto",
+	[OPTION_NOAUTO] = (char *)"noauto",
+	[OPTION_NOFAIL] = (char *)"nofail",
+	[OPTION_NETDEV] = (char *)"_netdev",
+	[OPTION_USER] = (char *)"user",
+	[OPTION_USERS] = (char *)"users",
+	[OPTION_COUNT] = NULL,
+};
+
+static int parse_with_value(struct ifs_options *opts, enum ifs_option option,
+			    const char *value)
+{
+	if (option == OPTION_LAYOUT)
+		return parse_layout(opts, value);
+	if (option == OPTION_RM)
+		return parse_rm(opts, value);
+	if (option == OPTION_UID &&
+	    !parse_number(value, 10, UINT32_MAX, &opts->uid))
+		return usage_error("uid is a number, not \"%s\"", value);
+	if (option == OPTION_GID &&
+	    !parse_number(value, 10, UINT32_MAX, &opts->gid))
+		return usage_error("gid is a number, not \"%s\"", value);
+	if (option == OPTION_UMASK &&
+	    !parse_number(value, 8, 01000, &opts->umask))
+		return usage_error("umask is 000 to 777, not \"%s\"", value);
+	return 0;
+}
+
 static int parse_one(struct ifs_options *opts, int option, const char *value)
 {
-	if (option <= OPTION_GID && value == NULL)
-		return usage_error("this option needs a value",
+	if (option <= OPTION_WITH_VALUE && value == NULL)
+		return usage_error("the option %s needs a value",
 				   option_names[option]);
-	switch ((enum ifs_option)option) {
-	case OPTION_LAYOUT:
-		return parse_layout(opts, value);
-	case OPTION_RM:
-		return parse_rm(opts, value);
-	case OPTION_UID:
-		if (!parse_id(value, &opts->uid))
-			return usage_error("-o uid= is a number, not", value);
-		return 0;
-	case OPTION_GID:
-		if (!parse_id(value, &opts->gid))
-			return usage_error("-o gid= is a number, not", value);
-		return 0;
-	case OPTION_RO:
-		opts->readonly = true;
-		return 0;
-	case OPTION_RW:
-		opts->readonly = false;
-		return 0;
-	case OPTION_COUNT:
-		break;
-	}
-	return EX_SOFTWARE;
+	if (option > OPTION_WITH_VALUE && value != NULL)
+		return usage_error("the option %s has no value",
+				   option_names[option]);
+	if (option == OPTION_RO || option == OPTION_RW)
+		opts->readonly = option == OPTION_RO;
+	/* Without the second, permissions would not keep anybody out. */
+	if (option == OPTION_ALLOW_OTHER)
+		return pass_on(opts, "allow_other,default_permissions");
+	return option <= OPTION_WITH_VALUE
+		       ? parse_with_value(opts, (enum ifs_option)option, value)
+		       : 0;
 }
 
 static int parse_list(struct ifs_options *opts, char *list)
@@ -140,33 +184,88 @@ static int parse_list(struct ifs_options *opts, char *list)
 
 	while (ret == 0 && *rest != '\0') {
 		option = getsubopt(&rest, option_names, &value);
-		ret = option < 0 ? pass_on(opts, value)
-				 : parse_one(opts, option, value);
+		if (option >= 0)
+			ret = parse_one(opts, option, value);
+		else if (strncmp(value, "x-", 2) != 0)
+			ret = pass_on(opts, value);
 	}
 	return ret;
 }
 
+/* Would the store lie below the mount, out of our own reach? */
+static bool is_below(const char *path, const char *dir)
+{
+	size_t len = strlen(dir);
+
+	if (strcmp(dir, "/") == 0)
+		return true;
+	return strncmp(path, dir, len) == 0 &&
+	       (path[len] == '/' || path[len] == '\0');
+}
+
 static int parse_operands(struct ifs_options *opts, int count, char *operands[])
 {
+	struct stat info;
+
 	if (count != 2)
-		return usage_error("SOURCE and MOUNTPOINT are needed", "");
-	opts->source = operands[0];
+		return usage_error("a SOURCE and a MOUNTPOINT are needed");
+	opts->source = realpath(operands[0], NULL);
+	if (opts->source == NULL) {
+		fprintf(stderr, "imapfs: store %s: %s\n", operands[0],
+			strerror(errno));
+		return EX_NOINPUT;
+	}
 	opts->mountpoint = realpath(operands[1], NULL);
-	if (opts->mountpoint == NULL) {
+	if (opts->mountpoint == NULL || stat(opts->mountpoint, &info) < 0) {
 		fprintf(stderr, "imapfs: mount point %s: %s\n", operands[1],
 			strerror(errno));
 		return EX_NOINPUT;
 	}
+	if (!S_ISDIR(info.st_mode)) {
+		fprintf(stderr, "imapfs: mount point %s: not a directory\n",
+			operands[1]);
+		return EX_NOINPUT;
+	}
+	if (is_below(opts->source, opts->mountpoint))
+		return usage_error("the mount point %s would hide the store %s",
+				   operands[1], operands[0]);
 	return 0;
+}
+
+/* As mount(8) shows it: "/home/alice/mail on ... type fuse.imapfs". */
+static int name_mount(struct ifs_options *opts)
+{
+	char *fsname = NULL;
+	char *option;
+	int ret;
+
+	if (fuse_opt_add_opt_escaped(&fsname, opts->source) < 0)
+		return EX_OSERR;
+	option = sqb_xasprintf("subtype=imapfs,fsname=%s", fsname);
+	ret = pass_on(opts, option);
+	free(option);
+	free(fsname);
+	if (ret == 0 && opts->readonly)
+		ret = pass_on(opts, "ro");
+	if (ret == 0 && opts->debug)
+		ret = fuse_opt_add_arg(&opts->mount_args, "-d") < 0 ? EX_OSERR
+								    : 0;
+	return ret;
+}
+
+static void set_defaults(struct ifs_options *opts)
+{
+	memset(opts, 0, sizeof(*opts));
+	opts->uid = getuid();
+	opts->gid = getgid();
+	opts->umask = 077;
 }
 
 int ifs_options_parse(struct ifs_options *opts, int argc, char *argv[])
 {
 	int ret = 0, c;
 
-	memset(opts, 0, sizeof(*opts));
-	opts->uid = getuid();
-	opts->gid = getgid();
+	set_defaults(opts);
 	if (fuse_opt_add_arg(&opts->mount_args, argv[0]) < 0)
 		return EX_OSERR;
 	while (ret == 0 && (c = getopt(argc, argv, "fdhVo:")) != -1) {
@@ -188,16 +287,19 @@ int ifs_options_parse(struct ifs_options *opts, int argc, char *argv[])
 			ret = parse_list(opts, optarg);
 			break;
 		default:
-			return EX_USAGE;
+			return EX_USAGE; /* getopt() has said why */
 		}
 	}
-	return ret == 0 ? parse_operands(opts, argc - optind, argv + optind)
-			: ret;
+	if (ret == 0)
+		ret = parse_operands(opts, argc - optind, argv + optind);
+	return ret == 0 ? name_mount(opts) : ret;
 }
 
 void ifs_options_free(struct ifs_options *opts)
 {
 	fuse_opt_free_args(&opts->mount_args);
+	free(opts->source);
 	free(opts->mountpoint);
+	opts->source = NULL;
 	opts->mountpoint = NULL;
 }

@@ -13,8 +13,8 @@ enum ifs_layout { IFS_LAYOUT_PLAIN, IFS_LAYOUT_MAILDIR };
 enum ifs_rm { IFS_RM_TRASH, IFS_RM_EXPUNGE };
 
 struct ifs_options {
-	const char *source; /* foreign: the directory of a store */
-	char *mountpoint;   /* own; absolute */
+	char *source;     /* own; the directory of a store, absolute */
+	char *mountpoint; /* own; absolute */
 	enum ifs_layout layout;
 	enum ifs_rm rm;
 	bool readonly;
@@ -22,6 +22,7 @@ struct ifs_options {
 	bool debug;      /* -d */
 	uid_t uid;       /* of all files */
 	gid_t gid;
+	mode_t umask;
 	struct fuse_args
 		mount_args; /* own; what is for libfuse and the kernel */
 };
