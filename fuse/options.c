@@ -203,10 +203,34 @@ static bool is_below(const char *path, const char *dir)
 	       (path[len] == '/' || path[len] == '\0');
 }
 
-static int parse_operands(struct ifs_options *opts, int count, char *operands[])
+static int parse_mountpoint(struct ifs_options *opts, const char *operand)
 {
 	struct stat info;
 
+	/* Mounted already, by mount.fuse3(8) or the like. */
+	if (strncmp(operand, "/dev/fd/", 8) == 0) {
+		opts->mountpoint = sqb_xstrdup(operand);
+		return 0;
+	}
+	opts->mountpoint = realpath(operand, NULL);
+	if (opts->mountpoint == NULL || stat(opts->mountpoint, &info) < 0) {
+		fprintf(stderr, "imapfs: mount point %s: %s\n", operand,
+			strerror(errno));
+		return EX_NOINPUT;
+	}
+	if (!S_ISDIR(info.st_mode)) {
+		fprintf(stderr, "imapfs: mount point %s: not a directory\n",
+			operand);
+		return EX_NOINPUT;
+	}
+	if (is_below(opts->source, opts->mountpoint))
+		return usage_error("the mount point %s would hide the store %s",
+				   operand, opts->source);
+	return 0;
+}
+
+static int parse_operands(struct ifs_options *opts, int count, char *operands[])
+{
 	if (count != 2)
 		return usage_error("a SOURCE and a MOUNTPOINT are needed");
 	opts->source = realpath(operands[0], NULL);
@@ -215,21 +239,7 @@ static int parse_operands(struct ifs_options *opts, int count, char *operands[])
 			strerror(errno));
 		return EX_NOINPUT;
 	}
-	opts->mountpoint = realpath(operands[1], NULL);
-	if (opts->mountpoint == NULL || stat(opts->mountpoint, &info) < 0) {
-		fprintf(stderr, "imapfs: mount point %s: %s\n", operands[1],
-			strerror(errno));
-		return EX_NOINPUT;
-	}
-	if (!S_ISDIR(info.st_mode)) {
-		fprintf(stderr, "imapfs: mount point %s: not a directory\n",
-			operands[1]);
-		return EX_NOINPUT;
-	}
-	if (is_below(opts->source, opts->mountpoint))
-		return usage_error("the mount point %s would hide the store %s",
-				   operands[1], operands[0]);
-	return 0;
+	return parse_mountpoint(opts, operands[1]);
 }
 
 /* As mount(8) shows it: "/home/alice/mail on ... type fuse.imapfs". */
