@@ -62,6 +62,10 @@ sanitizers)
 	build_release CC=gcc --enable-sanitizers
 	make check
 	;;
+threads)
+	build_release CC=gcc --enable-sanitizers=thread --without-dovecot
+	make check TESTS=tests/test-threads
+	;;
 clang)
 	build_release CC=clang
 	make check "$unit_tests"
@@ -82,7 +86,7 @@ dovecot-2.4)
 	in_trixie "make check TESTS='$tests'"
 	;;
 *)
-	echo "usage: $0 lint | distcheck | sanitizers | clang |" \
+	echo "usage: $0 lint | distcheck | sanitizers | threads | clang |" \
 		"without-dovecot | dovecot-2.4" >&2
 	exit 64
 	;;
