@@ -9,6 +9,7 @@
 #include "fuse/folders.h"
 #include "fuse/ifs-error.h"
 #include "fuse/inode.h"
+#include "fuse/inval.h"
 
 #define BLOCK_SIZE 4096
 
@@ -155,4 +156,17 @@ int ifs_attr(struct ifs_fs *fs, fuse_ino_t ino, struct stat *attr_r)
 		return ENOENT;
 	}
 	return ENOENT;
+}
+
+double ifs_attr_timeout(struct ifs_fs *fs, fuse_ino_t ino)
+{
+	enum ifs_node_kind kind = ifs_node_kind(ino);
+	struct sqb_mailbox_id box;
+	uint32_t uid;
+
+	if ((kind == IFS_NODE_LOCAL || kind == IFS_NODE_MESSAGE) &&
+	    (ifs_file_in_use(fs->files, ino) ||
+	     !ifs_message_of_ino(fs->files, ino, &box, &uid)))
+		return 0.0;
+	return ifs_inval_timeout(fs);
 }

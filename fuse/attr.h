@@ -31,4 +31,10 @@ void ifs_attr_draft(struct ifs_fs *fs, const struct ifs_file *file,
  */
 int ifs_attr(struct ifs_fs *fs, fuse_ino_t ino, struct stat *attr_r);
 
+/*
+ * How long the kernel may keep the attributes of a file, in seconds: not at all
+ * while it has a draft, which becomes a message at any time.
+ */
+double ifs_attr_timeout(struct ifs_fs *fs, fuse_ino_t ino);
+
 #endif

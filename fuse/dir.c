@@ -17,8 +17,8 @@ int ifs_entry_param(struct ifs_fs *fs, fuse_ino_t ino,
 {
 	memset(param_r, 0, sizeof(*param_r));
 	param_r->ino = ino;
-	param_r->attr_timeout = ifs_inval_timeout(fs);
-	param_r->entry_timeout = param_r->attr_timeout;
+	param_r->attr_timeout = ifs_attr_timeout(fs, ino);
+	param_r->entry_timeout = ifs_inval_timeout(fs);
 	return ifs_attr(fs, ino, &param_r->attr);
 }
 
@@ -73,6 +73,7 @@ void ifs_forget_multi(fuse_req_t req, size_t count,
 void ifs_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct ifs_fs *fs = ifs_fs_of(req);
+	double timeout = ifs_attr_timeout(fs, ino);
 	struct stat attr;
 	int ret = ifs_attr(fs, ino, &attr);
 
@@ -80,7 +81,7 @@ void ifs_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	if (ret != 0)
 		(void)fuse_reply_err(req, ret);
 	else
-		(void)fuse_reply_attr(req, &attr, ifs_inval_timeout(fs));
+		(void)fuse_reply_attr(req, &attr, timeout);
 }
 
 void ifs_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)

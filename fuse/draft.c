@@ -14,18 +14,18 @@
 #define IN_MEMORY_MAX (1024 * 1024)
 
 struct ifs_draft {
-	const char *dir; /* foreign */
-	uint64_t size;
-	char *data; /* own; while fd is -1 */
+	struct ifs_draft_space *space; /* foreign */
+	uint64_t size;                 /* as counted there */
+	char *data;                    /* own; while fd is -1 */
 	size_t alloc;
 	int fd; /* own; -1: all is in data */
 };
 
-struct ifs_draft *ifs_draft_new(const char *dir)
+struct ifs_draft *ifs_draft_new(struct ifs_draft_space *space)
 {
 	struct ifs_draft *draft = sqb_xcalloc(1, sizeof(*draft));
 
-	draft->dir = dir;
+	draft->space = space;
 	draft->fd = -1;
 	return draft;
 }
@@ -37,6 +37,7 @@ void ifs_draft_free(struct ifs_draft **draft_p)
 	if (draft == NULL)
 		return;
 	*draft_p = NULL;
+	draft->space->used -= draft->size;
 	if (draft->fd >= 0)
 		(void)close(draft->fd);
 	free(draft->data);
@@ -98,7 +99,7 @@ static int write_all(int fd, uint64_t offset, const char *data, size_t size)
 /* O_TMPFILE: it has no name from the start, so nothing can stay behind. */
 static int move_to_file(struct ifs_draft *draft)
 {
-	int fd = open(draft->dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	int fd = open(draft->space->dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	int ret;
 
 	if (fd < 0)
@@ -131,24 +132,56 @@ static void make_room(struct ifs_draft *draft, size_t size)
 		       size - (size_t)draft->size);
 }
 
+/* Two that grow at a time may both be refused where one had found room. */
+static int claim(struct ifs_draft_space *space, uint64_t more)
+{
+	if ((space->used += more) <= space->max)
+		return 0;
+	space->used -= more;
+	return ENOSPC;
+}
+
+/* Everything but the size, for a draft that will have size octets. */
+static int grow(struct ifs_draft *draft, uint64_t size)
+{
+	int ret = claim(draft->space, size - draft->size);
+
+	if (ret == 0 && draft->fd < 0 && size > IN_MEMORY_MAX) {
+		ret = move_to_file(draft);
+		if (ret != 0)
+			draft->space->used -= size - draft->size;
+	}
+	if (ret == 0 && draft->fd < 0)
+		make_room(draft, (size_t)size);
+	return ret;
+}
+
 int ifs_draft_write(struct ifs_draft *draft, uint64_t offset, const void *data,
 		    size_t size)
 {
-	uint64_t end = offset + size;
+	uint64_t end = offset + size, more = 0;
 	int ret = 0;
 
-	if (draft->fd < 0 && end > IN_MEMORY_MAX)
-		ret = move_to_file(draft);
+	if (size == 0)
+		return 0;
+	if (end > draft->size) {
+		more = end - draft->size;
+		ret = grow(draft, end);
+	}
 	if (ret != 0)
 		return ret;
-	if (draft->fd < 0) {
-		make_room(draft, (size_t)end);
+	if (draft->fd < 0)
 		memcpy(draft->data + offset, data, size);
-	} else {
+	else
 		ret = write_all(draft->fd, offset, data, size);
+	if (ret == 0) {
+		draft->size += more;
+		return 0;
 	}
-	if (ret == 0 && end > draft->size)
-		draft->size = end;
+	/* What of it was written past the end is not to be seen. */
+	draft->space->used -= more;
+	if (more > 0 && ftruncate(draft->fd, (off_t)draft->size) < 0)
+		ret = EIO;
 	return ret;
 }
 
@@ -156,14 +189,18 @@ int ifs_draft_truncate(struct ifs_draft *draft, uint64_t size)
 {
 	int ret = 0;
 
-	if (draft->fd < 0 && size > IN_MEMORY_MAX)
-		ret = move_to_file(draft);
+	if (size > draft->size)
+		ret = grow(draft, size);
 	if (ret != 0)
 		return ret;
-	if (draft->fd < 0)
-		make_room(draft, (size_t)size);
-	else if (ftruncate(draft->fd, (off_t)size) < 0)
-		return errno;
+	if (draft->fd >= 0 && ftruncate(draft->fd, (off_t)size) < 0) {
+		ret = errno;
+		if (size > draft->size)
+			draft->space->used -= size - draft->size;
+		return ret;
+	}
+	if (size < draft->size)
+		draft->space->used -= draft->size - size;
 	draft->size = size;
 	return 0;
 }

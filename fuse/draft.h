@@ -9,12 +9,19 @@
 /*
  * The content of a file that is being written: in memory, and past 1 MiB in
  * an unlinked temporary file.  One thread at a time.  Functions that return
- * int return 0 or an errno value.
+ * int return 0 or an errno value, and then have changed nothing.
  */
 struct ifs_draft;
 
-/* dir: where the temporary file would be; foreign, outlives the draft. */
-struct ifs_draft *ifs_draft_new(const char *dir);
+/* What all drafts of a mount share. */
+struct ifs_draft_space {
+	const char *dir;       /* foreign; where temporary files would be */
+	uint64_t max;          /* octets of all drafts: more is ENOSPC */
+	_Atomic uint64_t used; /* by them now */
+};
+
+/* space: foreign, outlives the draft. */
+struct ifs_draft *ifs_draft_new(struct ifs_draft_space *space);
 /* Accepts NULL; clears the pointer. */
 void ifs_draft_free(struct ifs_draft **draft);
 

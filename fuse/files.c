@@ -254,9 +254,16 @@ static void set_name(struct ifs_files *files, struct ifs_file *file,
 	files->scratch++;
 }
 
+static bool is_alias(const struct ifs_file *file)
+{
+	return file->uid != 0 &&
+	       file->ino != ifs_ino_message(file->box, file->uid);
+}
+
 static bool is_needed(const struct ifs_file *file)
 {
-	return file->holds > 0 || file->lookups > 0 || file->name != NULL;
+	return file->holds > 0 || file->lookups > 0 || file->name != NULL ||
+	       (file->more_lookups && (is_alias(file) || file->stale));
 }
 
 static void drop_if_unused(struct ifs_files *files, struct ifs_file *file)
@@ -352,6 +359,7 @@ struct ifs_file *ifs_file_of_message(struct ifs_files *files,
 	file = find_message(files, box, uid);
 	if (file == NULL && (file = find_ino(files, ino)) == NULL) {
 		file = add(files, ino);
+		file->more_lookups = true;
 		file->box = box;
 		file->uid = uid;
 		link_message(files, file);
@@ -426,16 +434,41 @@ bool ifs_file_message(struct ifs_files *files, struct ifs_file *file,
 	return *uid_r != 0;
 }
 
-char *ifs_file_name(struct ifs_files *files, struct ifs_file *file,
-		    fuse_ino_t dir)
+char *ifs_file_place(struct ifs_files *files, struct ifs_file *file,
+		     fuse_ino_t *dir_r)
 {
 	char *name = NULL;
 
 	(void)pthread_mutex_lock(&files->lock);
-	if (file->name != NULL && file->dir == dir)
+	*dir_r = file->dir;
+	if (file->name != NULL)
 		name = sqb_xstrdup(file->name);
 	(void)pthread_mutex_unlock(&files->lock);
 	return name;
+}
+
+char *ifs_file_name(struct ifs_files *files, struct ifs_file *file,
+		    fuse_ino_t dir)
+{
+	fuse_ino_t its_dir;
+	char *name = ifs_file_place(files, file, &its_dir);
+
+	if (its_dir == dir)
+		return name;
+	free(name);
+	return NULL;
+}
+
+bool ifs_file_in_use(struct ifs_files *files, fuse_ino_t ino)
+{
+	struct ifs_file *file;
+	bool in_use;
+
+	(void)pthread_mutex_lock(&files->lock);
+	file = files->count > 0 ? find_ino(files, ino) : NULL;
+	in_use = file != NULL && file->holds > 0;
+	(void)pthread_mutex_unlock(&files->lock);
+	return in_use;
 }
 
 bool ifs_message_of_ino(struct ifs_files *files, fuse_ino_t ino,
@@ -482,8 +515,9 @@ void ifs_files_lookup(struct ifs_files *files, fuse_ino_t ino)
 }
 
 /*
- * A message's number may have been looked up before it came in here, so there
- * are more to be forgotten than were counted.
+ * Of a message that had been looked up before it came in here there is more to
+ * be forgotten than was counted.  The kernel forgets all at once, but for the
+ * look-ups it finds no use for.
  */
 void ifs_files_forget(struct ifs_files *files, fuse_ino_t ino, uint64_t lookups)
 {
@@ -492,6 +526,8 @@ void ifs_files_forget(struct ifs_files *files, fuse_ino_t ino, uint64_t lookups)
 	(void)pthread_mutex_lock(&files->lock);
 	file = files->count > 0 ? find_ino(files, ino) : NULL;
 	if (file != NULL) {
+		if (lookups > file->lookups)
+			file->more_lookups = false;
 		file->lookups -=
 			lookups < file->lookups ? lookups : file->lookups;
 		drop_if_unused(files, file);

@@ -28,7 +28,8 @@ struct ifs_file {
 
 	/* The table's; read and changed by its functions only. */
 	unsigned int holds; /* threads and open handles */
-	uint64_t lookups;   /* by the kernel */
+	uint64_t lookups;   /* by the kernel, as counted */
+	bool more_lookups;  /* there were some before it came in here */
 	fuse_ino_t dir;     /* scratch: the directory it is listed in */
 	char *name;         /* own; scratch: its name there, else NULL */
 	struct sqb_mailbox_id box;
@@ -38,7 +39,12 @@ struct ifs_file {
 	/* Who holds the lock reads and changes: */
 	pthread_mutex_t lock;
 	struct ifs_draft *draft; /* own; NULL: the content is the message's */
+	unsigned int writers;    /* open handles that may write */
 	bool dirty;              /* the draft has what the store has not */
+	bool failed;             /* and so it is because a commit has failed */
+	bool stale;              /* the kernel has pages of a draft given up */
+	uint32_t made;           /* UID that this draft has made; 0: none yet */
+	time_t made_at;          /* when, by CLOCK_MONOTONIC; 0: never */
 	mode_t mode;             /* of scratch: permission bits */
 	struct timespec mtime;   /* of scratch and drafts */
 	bool mtime_set;          /* by utimens: it becomes INTERNALDATE */
@@ -102,6 +108,16 @@ void ifs_files_forget(struct ifs_files *files, fuse_ino_t ino,
 /* A scratch file's name in a directory, to free(); NULL: it has none there. */
 char *ifs_file_name(struct ifs_files *files, struct ifs_file *file,
 		    fuse_ino_t dir);
+
+/* The same with the directory it is in. */
+char *ifs_file_place(struct ifs_files *files, struct ifs_file *file,
+		     fuse_ino_t *dir_r);
+
+/*
+ * Does anybody hold the file with this number?  Then it may have a draft: what
+ * the store says of it is not for the kernel.
+ */
+bool ifs_file_in_use(struct ifs_files *files, fuse_ino_t ino);
 
 /* How many scratch files there are, for .imapfs/status. */
 unsigned int ifs_files_scratch(struct ifs_files *files);

@@ -76,7 +76,8 @@ static struct folder *insert(struct ifs_folders *folders, int64_t box)
 	return &folders->list[i];
 }
 
-void ifs_folder_touch(struct ifs_fs *fs, struct sqb_mailbox_id box)
+void ifs_folder_set_mtime(struct ifs_fs *fs, struct sqb_mailbox_id box,
+			  const struct timespec *mtime)
 {
 	struct ifs_folders *folders = fs->folders;
 	struct folder *folder;
@@ -85,8 +86,16 @@ void ifs_folder_touch(struct ifs_fs *fs, struct sqb_mailbox_id box)
 	folder = find(folders, box.n);
 	if (folder == NULL)
 		folder = insert(folders, box.n);
-	(void)clock_gettime(CLOCK_REALTIME, &folder->mtime);
+	folder->mtime = *mtime;
 	(void)pthread_mutex_unlock(&folders->lock);
+}
+
+void ifs_folder_touch(struct ifs_fs *fs, struct sqb_mailbox_id box)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	ifs_folder_set_mtime(fs, box, &now);
 }
 
 bool ifs_folder_mtime(struct ifs_fs *fs, struct sqb_mailbox_id box,

@@ -18,6 +18,10 @@ void ifs_folders_free(struct ifs_folders **folders);
 /* Now. */
 void ifs_folder_touch(struct ifs_fs *fs, struct sqb_mailbox_id box);
 
+/* By utimens(2), until something happens. */
+void ifs_folder_set_mtime(struct ifs_fs *fs, struct sqb_mailbox_id box,
+			  const struct timespec *mtime);
+
 /* False: nothing has happened since the mount. */
 bool ifs_folder_mtime(struct ifs_fs *fs, struct sqb_mailbox_id box,
 		      struct timespec *mtime_r);

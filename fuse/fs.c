@@ -77,6 +77,10 @@ int ifs_fs_init(struct ifs_fs *fs, const struct ifs_options *opts,
 	(void)clock_gettime(CLOCK_REALTIME, &fs->mounted);
 	(void)pthread_mutex_init(&fs->read_lock, NULL);
 	(void)pthread_mutex_init(&fs->write_lock, NULL);
+	(void)pthread_mutex_init(&fs->handles_lock, NULL);
+	(void)pthread_cond_init(&fs->write_turn, NULL);
+	fs->space.dir = opts->source;
+	fs->space.max = IFS_SCRATCH_MAX;
 	fs->log = ifs_log_new();
 	fs->files = ifs_files_new();
 	fs->folders = ifs_folders_new();
@@ -95,6 +99,8 @@ void ifs_fs_deinit(struct ifs_fs *fs)
 	ifs_log_free(&fs->log);
 	(void)pthread_mutex_destroy(&fs->read_lock);
 	(void)pthread_mutex_destroy(&fs->write_lock);
+	(void)pthread_mutex_destroy(&fs->handles_lock);
+	(void)pthread_cond_destroy(&fs->write_turn);
 }
 
 struct sqb_store *ifs_read_begin(struct ifs_fs *fs)
@@ -108,14 +114,38 @@ void ifs_read_end(struct ifs_fs *fs)
 	(void)pthread_mutex_unlock(&fs->read_lock);
 }
 
+static time_t seconds(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec;
+}
+
 struct sqb_store *ifs_write_begin(struct ifs_fs *fs)
 {
+	time_t waited, begun = seconds();
+	uint64_t ticket;
+
 	(void)pthread_mutex_lock(&fs->write_lock);
+	ticket = fs->write_queued++;
+	while (ticket != fs->write_served)
+		(void)pthread_cond_wait(&fs->write_turn, &fs->write_lock);
+	(void)pthread_mutex_unlock(&fs->write_lock);
+	waited = seconds() - begun;
+	sqb_store_set_lock_timeout(
+		fs->write_st,
+		waited < IFS_WRITE_TIMEOUT_SECS
+			? (unsigned int)(IFS_WRITE_TIMEOUT_SECS - waited)
+			: 1);
 	return fs->write_st;
 }
 
 void ifs_write_end(struct ifs_fs *fs)
 {
+	(void)pthread_mutex_lock(&fs->write_lock);
+	fs->write_served++;
+	(void)pthread_cond_broadcast(&fs->write_turn);
 	(void)pthread_mutex_unlock(&fs->write_lock);
 }
 

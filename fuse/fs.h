@@ -3,6 +3,7 @@
 #ifndef IFS_FS_H
 #define IFS_FS_H
 
+#include "fuse/draft.h"
 #include "fuse/fuse.h"
 #include "fuse/options.h"
 
@@ -17,11 +18,12 @@
  * Requests are answered by several threads.  Locks, in the order in which they
  * may be taken:
  *
- *	file->lock		the content of one file (files.h)
+ *	file->lock		the content of one file (files.h); one at a time
+ *	handle->lock		the reader of an open file (handle.h)
  *	the writing handle	ifs_write_begin()
  *	the reading handle	ifs_read_begin()
- *	the lock of a table	inside files.c, folders.c, log.c: held for no
- *				longer than a look-up
+ *	the lock of a table	inside files.c, folders.c, handle.c, log.c:
+ *				held for no longer than a look-up
  *
  * The kernel is told of changes (inval.c) by a thread that holds none of them,
  * never by a request: its notification may wait for that request's answer.
@@ -31,6 +33,7 @@ struct ifs_folders;
 struct ifs_log;
 struct ifs_inval;
 struct ifs_ready;
+struct ifs_handle;
 
 struct ifs_fs {
 	const struct ifs_options *opts; /* foreign: outlives the mount */
@@ -41,11 +44,24 @@ struct ifs_fs {
 	struct ifs_log *log;            /* own */
 	struct ifs_inval *inval;        /* own; NULL: not running */
 	struct timespec mounted;        /* when; the clock of the wall */
+	struct ifs_draft_space space;   /* of all that is being written */
+
+	pthread_mutex_t handles_lock;
+	struct ifs_handle *handles; /* foreign: all that are open (handle.c) */
 
 	pthread_mutex_t read_lock, write_lock;
-	struct sqb_store *read_st;  /* own */
+	pthread_cond_t write_turn;
+	uint64_t write_queued, write_served; /* tickets: a queue, by coming */
+	struct sqb_store *read_st;           /* own */
 	struct sqb_store *write_st; /* own; NULL in a read-only mount */
 };
+
+/* How long a request waits for other writers, ours and those of others. */
+#define IFS_WRITE_TIMEOUT_SECS 30
+/* Octets of a message: RFC822.SIZE has 32 bits. */
+#define IFS_MESSAGE_MAX UINT32_MAX
+/* Octets of files that are no mail (yet). */
+#define IFS_SCRATCH_MAX (UINT64_C(1) << 30)
 
 /*
  * Open the store.  On failure *error_r is a sentence to free(), the result
@@ -63,7 +79,9 @@ static inline struct ifs_fs *ifs_fs_of(fuse_req_t req)
 /*
  * The two handles of the store.  Each is one thread's from begin to end: keep
  * it short, and take the writing one only to write.  The reading one is never
- * kept from anybody by a writer that queues for the store.
+ * kept from anybody by a writer that queues for the store.  The writing one is
+ * given out in the order of asking; who has waited long for it waits no longer
+ * than a second for the store.
  */
 struct sqb_store *ifs_read_begin(struct ifs_fs *fs);
 void ifs_read_end(struct ifs_fs *fs);

@@ -14,16 +14,38 @@
 struct sqb_file_reader;
 
 struct ifs_handle {
+	fuse_ino_t ino;
 	struct ifs_file *file; /* held; NULL: a message that is only read */
-	pthread_mutex_t lock;  /* of the reader */
-	struct sqb_file_reader *reader; /* own; NULL before the first read */
 	bool writable;
+	unsigned int refs;              /* of handles_lock, as is: */
+	struct ifs_handle *prev, *next; /* foreign: all that are open */
+
+	pthread_mutex_t lock;           /* of what follows */
+	struct sqb_file_reader *reader; /* own; NULL before the first read */
+	struct sqb_mailbox_id box;      /* which message it reads */
+	uint32_t uid;
+	struct ifs_draft *kept; /* own; its copy, when that had to go */
 };
 
-struct ifs_handle *ifs_handle_new(struct ifs_fs *fs, struct ifs_file *file,
-				  bool writable);
+/* A writable one counts as a writer of its file (files.h). */
+struct ifs_handle *ifs_handle_new(struct ifs_fs *fs, fuse_ino_t ino,
+				  struct ifs_file *file, bool writable);
 /* Accepts NULL; clears the pointer. */
 void ifs_handle_free(struct ifs_fs *fs, struct ifs_handle **handle);
+
+/*
+ * Read what the handle has open, as sqb_file_read() does.  Not for files with a
+ * draft.  0; ESTALE: the message is gone; or another errno value.
+ */
+int ifs_handle_read(struct ifs_fs *fs, struct ifs_handle *handle,
+		    uint64_t offset, void *buf, size_t size, size_t *got_r);
+
+/*
+ * A message is about to go, or has gone less than 60 s ago: who has it open
+ * goes on with its content.  Before it goes this works for all of them; after
+ * that for those that have read some of it.  Who calls holds no lock.
+ */
+void ifs_handles_keep(struct ifs_fs *fs, fuse_ino_t ino);
 
 static inline struct ifs_handle *ifs_handle_of(const struct fuse_file_info *fi)
 {

@@ -50,16 +50,16 @@ static enum section section_of(off_t offset)
 	return (enum section)((uint64_t)offset >> SECTION_SHIFT);
 }
 
-/* False: there is no more room. */
+/* False: there is no more room.  Not known: the kernel has to look it up. */
 static bool add(struct listing *l, const char *name, const struct stat *attr,
-		off_t next)
+		bool known, off_t next)
 {
 	struct fuse_entry_param param;
 	size_t room = l->size - l->used, need;
 
 	if (l->plus) {
 		memset(&param, 0, sizeof(param));
-		param.ino = attr->st_ino;
+		param.ino = known ? attr->st_ino : 0;
 		param.attr = *attr;
 		param.attr_timeout = l->timeout;
 		param.entry_timeout = l->timeout;
@@ -79,7 +79,7 @@ static bool add(struct listing *l, const char *name, const struct stat *attr,
 static bool add_known(struct listing *l, const char *name,
 		      const struct stat *attr, off_t next)
 {
-	if (!add(l, name, attr, next))
+	if (!add(l, name, attr, true, next))
 		return false;
 	if (l->plus)
 		ifs_files_lookup(l->fs->files, attr->st_ino);
@@ -95,10 +95,10 @@ static bool add_dots(struct listing *l, uint64_t where)
 	attr.st_mode = S_IFDIR;
 	attr.st_ino = l->dir;
 	if (where < AFTER_DOT &&
-	    !add(l, ".", &attr, offset_of(SECTION_DOTS, AFTER_DOT)))
+	    !add(l, ".", &attr, false, offset_of(SECTION_DOTS, AFTER_DOT)))
 		return false;
 	return where >= AFTER_DOTS ||
-	       add(l, "..", &attr, offset_of(SECTION_DOTS, AFTER_DOTS));
+	       add(l, "..", &attr, false, offset_of(SECTION_DOTS, AFTER_DOTS));
 }
 
 static enum sqb_err add_mailboxes(struct listing *l, struct sqb_store *st,
@@ -138,6 +138,7 @@ static enum sqb_err add_messages(struct listing *l, struct sqb_store *st,
 	struct sqb_message msg;
 	const char *name;
 	struct stat attr;
+	off_t next;
 
 	while (*room && sqb_entry_iter_next(it, &msg, &name)) {
 		if (name == NULL) {
@@ -147,8 +148,11 @@ static enum sqb_err add_messages(struct listing *l, struct sqb_store *st,
 		ifs_attr_message(l->fs,
 				 ifs_ino_of_message(l->fs->files, box, msg.uid),
 				 &msg, &attr);
-		*room = add_known(l, name, &attr,
-				  offset_of(SECTION_MESSAGES, msg.uid));
+		next = offset_of(SECTION_MESSAGES, msg.uid);
+		/* It may have a draft, and what that is like. */
+		*room = ifs_file_in_use(l->fs->files, attr.st_ino)
+				? add(l, name, &attr, false, next)
+				: add_known(l, name, &attr, next);
 	}
 	return sqb_entry_iter_end(&it);
 }
@@ -167,9 +171,8 @@ static void add_scratch(struct listing *l, uint64_t after, bool *room)
 			(void)pthread_mutex_lock(&list[i]->lock);
 			ifs_attr_draft(l->fs, list[i], &attr);
 			(void)pthread_mutex_unlock(&list[i]->lock);
-			*room = add_known(
-				l, name, &attr,
-				offset_of(SECTION_SCRATCH, list[i]->ino));
+			*room = add(l, name, &attr, false,
+				    offset_of(SECTION_SCRATCH, list[i]->ino));
 			free(name);
 		}
 		ifs_file_put(files, &list[i]);

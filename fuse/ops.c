@@ -10,6 +10,7 @@
 #include "fuse/log.h"
 #include "fuse/read.h"
 #include "fuse/ready.h"
+#include "fuse/write.h"
 
 /* Whoever started us as a daemon may go on using it. */
 static void leave_terminal(struct ifs_fs *fs)
@@ -36,6 +37,8 @@ static void init(void *userdata, struct fuse_conn_info *conn)
 	conn->want |= conn->capable & FUSE_CAP_READDIRPLUS;
 	conn->want &= ~(unsigned int)FUSE_CAP_READDIRPLUS_AUTO;
 	conn->want &= ~(unsigned int)FUSE_CAP_AUTO_INVAL_DATA;
+	conn->want &= ~(unsigned int)FUSE_CAP_WRITEBACK_CACHE;
+	conn->want |= conn->capable & FUSE_CAP_ATOMIC_O_TRUNC;
 	conn->want |= conn->capable & FUSE_CAP_PARALLEL_DIROPS;
 	conn->want |= conn->capable & FUSE_CAP_NO_OPEN_SUPPORT;
 	conn->want |= conn->capable & FUSE_CAP_NO_OPENDIR_SUPPORT;
@@ -59,4 +62,12 @@ const struct fuse_lowlevel_ops ifs_ops = {
 	.open = ifs_open,
 	.read = ifs_read,
 	.release = ifs_release,
+
+	.create = ifs_create,
+	.mknod = ifs_mknod,
+	.write = ifs_write,
+	.flush = ifs_flush,
+	.fsync = ifs_fsync,
+	.fsyncdir = ifs_fsyncdir,
+	.fallocate = ifs_fallocate,
 };

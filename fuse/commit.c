@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: MIT */
+/* Copyright (c) 2026 the sqbox authors */
+#include "fuse/commit.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+
+#include "common/entry.h"
+#include "common/file.h"
+#include "common/mem.h"
+#include "common/txn.h"
+#include "fuse/draft.h"
+#include "fuse/folders.h"
+#include "fuse/ifs-error.h"
+#include "fuse/inode.h"
+#include "fuse/log.h"
+#include "fuse/names.h"
+
+#define PIECE SQB_BODY_CHUNK
+
+/* A message that is to be, and whose place it takes. */
+struct commit {
+	struct sqb_mailbox_id box;
+	const char *name; /* foreign; NULL: that of the old one */
+	uint32_t old;     /* the message that gives way; 0: none */
+	bool made;        /* which this draft has made: no Trash for it */
+	int64_t date;     /* 0: now */
+	bool date_is_set; /* else it is only for want of another's */
+	bool shares;      /* it has the body of the one it is a copy of */
+	struct sqb_mailbox_id copy_box;
+	uint32_t copy_uid; /* of a copy that gives nothing way */
+
+	/* Of the new one: */
+	struct sqb_message_new args;
+	uint32_t uid;
+};
+
+static time_t clock_seconds(clockid_t clock)
+{
+	struct timespec now;
+
+	(void)clock_gettime(clock, &now);
+	return now.tv_sec;
+}
+
+/* The writing handle is in other hands between the pieces. */
+static int fill_body(struct ifs_fs *fs, struct ifs_file *file,
+		     struct sqb_body_writer *w)
+{
+	char *buf = sqb_xmalloc(PIECE);
+	struct sqb_store *st;
+	uint64_t offset = 0;
+	size_t got = 1;
+	int ret = 0;
+
+	while (ret == 0 && got > 0) {
+		ret = ifs_draft_read(file->draft, offset, buf, PIECE, &got);
+		if (ret != 0 || got == 0)
+			break;
+		offset += got;
+		st = ifs_write_begin(fs);
+		ret = ifs_errno(fs, st, sqb_body_write_file(w, buf, got));
+		ifs_write_end(fs);
+	}
+	free(buf);
+	return ret;
+}
+
+static void free_body(struct ifs_fs *fs, struct sqb_body_writer **w)
+{
+	(void)ifs_write_begin(fs);
+	sqb_body_writer_free(w);
+	ifs_write_end(fs);
+}
+
+static int make_body(struct ifs_fs *fs, struct ifs_file *file,
+		     struct sqb_body_writer **w_r)
+{
+	struct sqb_store *st = ifs_write_begin(fs);
+	struct sqb_body_writer *w = sqb_body_begin(st);
+	int ret;
+
+	ifs_write_end(fs);
+	ret = fill_body(fs, file, w);
+	if (ret == 0) {
+		st = ifs_write_begin(fs);
+		ret = ifs_errno(fs, st, sqb_body_finish(w, NULL));
+		ifs_write_end(fs);
+	}
+	if (ret == 0 && sqb_body_writer_vsize(w) > IFS_MESSAGE_MAX)
+		ret = EFBIG;
+	if (ret == 0)
+		*w_r = w;
+	else
+		free_body(fs, &w);
+	return ret;
+}
+
+/* Flags, keywords and date.  *more_r: own, to free(). */
+static enum sqb_err inherit(struct sqb_store *st, struct commit *c,
+			    struct sqb_message *from_r, uint32_t **more_r)
+{
+	struct sqb_mailbox_id box = c->old != 0 ? c->box : c->copy_box;
+	uint32_t uid = c->old != 0 ? c->old : c->copy_uid;
+	enum sqb_err err = sqb_message_get(st, box, uid, from_r);
+	struct sqb_keywords *keywords = &from_r->keywords;
+
+	if (err != SQB_OK)
+		return err;
+	if (keywords->more_count > 0) {
+		*more_r = sqb_xmemdup(keywords->more,
+				      keywords->more_count * sizeof(**more_r));
+		keywords->more = *more_r;
+	}
+	c->args.flags = from_r->flags;
+	c->args.keywords = *keywords;
+	if (!c->date_is_set)
+		c->args.date = from_r->date;
+	return SQB_OK;
+}
+
+/* To free(). */
+static enum sqb_err old_name(struct sqb_store *st, const struct commit *c,
+			     int64_t date, char **name_r)
+{
+	char computed[IFS_NAME_MAX + 1];
+	enum sqb_err err = sqb_entry_name_get(st, c->box, c->old, name_r);
+
+	if (err != SQB_NOTFOUND)
+		return err;
+	ifs_name_generate(date, c->box, c->old, computed);
+	*name_r = sqb_xstrdup(computed);
+	return SQB_OK;
+}
+
+static enum sqb_err remove_old(struct sqb_store *st, const struct commit *c)
+{
+	return sqb_message_expunge(st, c->box, c->old, c->old, NULL);
+}
+
+/* A name that is the computed one anyway has no row. */
+static enum sqb_err set_name(struct sqb_store *st, const struct commit *c,
+			     const char *name)
+{
+	char computed[IFS_NAME_MAX + 1];
+
+	ifs_name_generate(c->args.date, c->box, c->uid, computed);
+	if (strcmp(computed, name) == 0)
+		return SQB_OK;
+	return sqb_entry_name_set(st, c->box, c->uid, name);
+}
+
+/* SQB_NOTFOUND: the old one, or the mailbox, is gone. */
+static enum sqb_err exchange(struct sqb_store *st, struct commit *c,
+			     struct sqb_body_writer *w)
+{
+	bool inherits = c->old != 0 || c->shares;
+	struct sqb_message from;
+	uint32_t *more = NULL;
+	char *name = NULL;
+	enum sqb_err err = SQB_OK;
+
+	c->args.date = c->date != 0 ? c->date : clock_seconds(CLOCK_REALTIME);
+	if (inherits)
+		err = inherit(st, c, &from, &more);
+	if (err == SQB_OK && c->name == NULL)
+		err = old_name(st, c, from.date, &name);
+	if (err == SQB_OK)
+		err = c->shares ? sqb_message_copy(st, &from, c->box, &c->args,
+						   &c->uid)
+				: sqb_message_append(st, c->box, w, &c->args,
+						     &c->uid);
+	if (err == SQB_OK && c->old != 0)
+		err = remove_old(st, c);
+	if (err == SQB_OK)
+		err = set_name(st, c, name != NULL ? name : c->name);
+	free(name);
+	free(more);
+	return err;
+}
+
+/* It is committed: what the file is from now on. */
+static void settle(struct ifs_fs *fs, struct ifs_file *file,
+		   const struct commit *c)
+{
+	ifs_file_set_message(fs->files, file, c->box, c->uid);
+	ifs_folder_touch(fs, c->box);
+	file->dirty = false;
+	file->failed = false;
+	file->made = c->uid;
+	file->made_at = clock_seconds(CLOCK_MONOTONIC);
+	file->mtime.tv_sec = (time_t)c->args.date;
+	file->mtime.tv_nsec = 0;
+	if (file->writers == 0) {
+		ifs_draft_free(&file->draft);
+		file->made = 0;
+	}
+}
+
+static int transact(struct ifs_fs *fs, struct ifs_file *file, struct commit *c,
+		    struct sqb_body_writer *w)
+{
+	struct sqb_store *st = ifs_write_begin(fs);
+	enum sqb_err err = sqb_txn_begin(st);
+	int ret;
+
+	if (err == SQB_OK) {
+		err = exchange(st, c, w);
+		ret = ifs_write_finish(fs, st, err);
+		/* The file was there a moment ago. */
+		if (err == SQB_NOTFOUND)
+			ret = ESTALE;
+	} else {
+		ret = ifs_errno(fs, st, err);
+	}
+	if (ret == 0)
+		settle(fs, file, c);
+	ifs_write_end(fs);
+	return ret;
+}
+
+static int commit(struct ifs_fs *fs, struct ifs_file *file, struct commit *c)
+{
+	struct sqb_body_writer *w;
+	int ret = make_body(fs, file, &w);
+
+	if (ret == 0) {
+		c->made = c->old != 0 && c->old == file->made;
+		ret = transact(fs, file, c, w);
+		free_body(fs, &w);
+	}
+	file->failed = ret != 0;
+	return ret;
+}
+
+/* Where scratch lies, if it is to become a message; else NULL. */
+static char *target(struct ifs_fs *fs, struct ifs_file *file,
+		    struct sqb_mailbox_id *box_r)
+{
+	fuse_ino_t dir;
+	char *name = ifs_file_place(fs->files, file, &dir);
+
+	if (name != NULL && ifs_name_is_message(name) &&
+	    ifs_node_kind(dir) == IFS_NODE_MAILBOX) {
+		*box_r = ifs_ino_box(dir);
+		return name;
+	}
+	free(name);
+	return NULL;
+}
+
+bool ifs_may_commit(struct ifs_fs *fs, struct ifs_file *file)
+{
+	struct sqb_mailbox_id box;
+	char *name = target(fs, file, &box);
+
+	free(name);
+	return name != NULL;
+}
+
+int ifs_commit(struct ifs_fs *fs, struct ifs_file *file)
+{
+	struct commit c;
+	char *name = NULL;
+	int ret = 0;
+
+	if (!file->dirty || ifs_draft_size(file->draft) == 0)
+		return 0;
+	memset(&c, 0, sizeof(c));
+	c.date = file->mtime_set ? file->mtime.tv_sec : 0;
+	c.date_is_set = file->mtime_set;
+	if (!ifs_file_message(fs->files, file, &c.box, &c.old)) {
+		c.name = name = target(fs, file, &c.box);
+		if (name == NULL)
+			return 0;
+	}
+	ret = commit(fs, file, &c);
+	free(name);
+	return ret;
+}
+
+int ifs_commit_as(struct ifs_fs *fs, struct ifs_file *file,
+		  struct sqb_mailbox_id box, const char *name, uint32_t over)
+{
+	struct commit c;
+
+	if (file->draft == NULL || ifs_draft_size(file->draft) == 0)
+		return 0;
+	memset(&c, 0, sizeof(c));
+	c.box = box;
+	c.name = name;
+	c.old = over;
+	c.date = file->mtime.tv_sec;
+	c.date_is_set = file->mtime_set;
+	return commit(fs, file, &c);
+}
+
+int ifs_commit_date(struct ifs_fs *fs, struct ifs_file *file, int64_t date)
+{
+	struct commit c;
+
+	if (file->made_at == 0 ||
+	    clock_seconds(CLOCK_MONOTONIC) - file->made_at >= IFS_YOUNG_SECS)
+		return EPERM;
+	memset(&c, 0, sizeof(c));
+	if (!ifs_file_message(fs->files, file, &c.box, &c.old))
+		return ESTALE;
+	c.made = true;
+	c.date = date;
+	c.date_is_set = true;
+	c.shares = true;
+	return transact(fs, file, &c, NULL);
+}
+
+int ifs_commit_copy(struct ifs_fs *fs, struct ifs_file *file,
+		    struct sqb_mailbox_id src_box, uint32_t src_uid)
+{
+	struct commit c;
+	char *name;
+	int ret = ESTALE;
+
+	memset(&c, 0, sizeof(c));
+	c.shares = true;
+	c.copy_box = src_box;
+	c.copy_uid = src_uid;
+	c.name = name = target(fs, file, &c.box);
+	if (name != NULL)
+		ret = transact(fs, file, &c, NULL);
+	free(name);
+	if (ret == 0)
+		ifs_draft_free(&file->draft);
+	return ret;
+}
+
+static int fill_draft(struct ifs_fs *fs, struct sqb_mailbox_id box,
+		      uint32_t uid, struct ifs_draft *draft)
+{
+	struct sqb_file_reader *reader = NULL;
+	struct sqb_store *st = ifs_read_begin(fs);
+	enum sqb_err err = sqb_file_open(st, box, uid, &reader);
+	char *buf = sqb_xmalloc(PIECE);
+	uint64_t offset = 0;
+	size_t got = 1;
+	int ret = 0;
+
+	while (err == SQB_OK && ret == 0 && got > 0) {
+		err = sqb_file_read(reader, offset, buf, PIECE, &got);
+		if (err != SQB_OK)
+			break;
+		ifs_read_end(fs);
+		ret = ifs_draft_write(draft, offset, buf, got);
+		offset += got;
+		st = ifs_read_begin(fs);
+	}
+	if (err != SQB_OK)
+		ret = err == SQB_NOTFOUND ? ESTALE : ifs_errno(fs, st, err);
+	sqb_file_close(&reader);
+	ifs_read_end(fs);
+	free(buf);
+	return ret;
+}
+
+int ifs_make_draft(struct ifs_fs *fs, struct ifs_file *file)
+{
+	struct sqb_mailbox_id box;
+	struct ifs_draft *draft;
+	uint32_t uid;
+	int ret;
+
+	if (file->draft != NULL)
+		return 0;
+	if (!ifs_file_message(fs->files, file, &box, &uid))
+		return ESTALE;
+	draft = ifs_draft_new(&fs->space);
+	ret = fill_draft(fs, box, uid, draft);
+	if (ret != 0) {
+		ifs_draft_free(&draft);
+		return ret;
+	}
+	file->draft = draft;
+	file->dirty = false;
+	file->failed = false;
+	file->mtime_set = false;
+	return 0;
+}
+
+void ifs_forget_draft(struct ifs_fs *fs, struct ifs_file *file)
+{
+	struct sqb_mailbox_id box;
+	uint32_t uid;
+
+	if (!ifs_file_message(fs->files, file, &box, &uid))
+		return;
+	file->stale = file->stale || file->dirty;
+	if (file->failed)
+		ifs_log(fs->log, LOG_ERR,
+			"what was written to message %u of mailbox %lld could "
+			"not be stored, and its writers have closed it; it is "
+			"as it was",
+			uid, (long long)box.n);
+	ifs_draft_free(&file->draft);
+	file->dirty = false;
+	file->failed = false;
+	file->mtime_set = false;
+	file->made = 0;
+}
+
+void ifs_writer_gone(struct ifs_fs *fs, struct ifs_file *file)
+{
+	(void)pthread_mutex_lock(&file->lock);
+	if (--file->writers == 0) {
+		if (file->dirty && !file->failed)
+			(void)ifs_commit(fs, file);
+		ifs_forget_draft(fs, file);
+	}
+	(void)pthread_mutex_unlock(&file->lock);
+}
