@@ -10,6 +10,7 @@
 #include "fuse/log.h"
 #include "fuse/read.h"
 #include "fuse/ready.h"
+#include "fuse/setattr.h"
 #include "fuse/write.h"
 
 /* Whoever started us as a daemon may go on using it. */
@@ -53,6 +54,7 @@ const struct fuse_lowlevel_ops ifs_ops = {
 	.forget = ifs_forget,
 	.forget_multi = ifs_forget_multi,
 	.getattr = ifs_getattr,
+	.setattr = ifs_setattr,
 	.opendir = ifs_opendir,
 	.readdir = ifs_readdir,
 	.readdirplus = ifs_readdirplus,
