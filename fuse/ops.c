@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "fuse/copy.h"
 #include "fuse/dir.h"
 #include "fuse/fs.h"
 #include "fuse/log.h"
@@ -72,4 +73,5 @@ const struct fuse_lowlevel_ops ifs_ops = {
 	.fsync = ifs_fsync,
 	.fsyncdir = ifs_fsyncdir,
 	.fallocate = ifs_fallocate,
+	.copy_file_range = ifs_copy_file_range,
 };
