@@ -7,14 +7,13 @@
  * on, and SQLite never has to begin again because somebody wrote.  The price
  * is a WAL that grows meanwhile by what they write.
  *
- * The file gets its name last, when it has been checked and is on the disk: a
- * directory with a store.db in it is a good copy.
+ * The file gets its name last, when it has been checked and is on the disk.
  */
 #include "common/maintain.h"
 
+#include "common/dest-private.h"
 #include "common/store-private.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -28,54 +27,10 @@
 
 struct copy {
 	struct sqb_store *st;
-	char *dir;   /* own; absolute, without symbolic links */
+	struct sqb_dest dest;
 	char *path;  /* own; of the temporary file */
-	int dir_fd;  /* own; -1 */
-	bool made;   /* the directory did not exist before */
 	sqlite3 *db; /* own; the copy */
 };
-
-/* ".", ".." and nothing else. */
-static enum sqb_err need_empty(struct copy *c)
-{
-	int fd = openat(c->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-	unsigned int count = 0;
-
-	if (dir == NULL) {
-		if (fd >= 0)
-			(void)close(fd);
-		return sqb_fail_errno(c->st, "reading %s", c->dir);
-	}
-	while (readdir(dir) != NULL)
-		count++;
-	(void)closedir(dir);
-	if (count <= 2)
-		return SQB_OK;
-	return sqb_fail(c->st, SQB_EXISTS,
-			"%s is not empty: give the name of a new directory",
-			c->dir);
-}
-
-static enum sqb_err open_dir(struct copy *c, const char *dest)
-{
-	c->made = mkdir(dest, 0700) == 0;
-	if (!c->made && errno != EEXIST)
-		return sqb_fail_errno(c->st, "making %s", dest);
-	c->dir = realpath(dest, NULL);
-	if (c->dir == NULL)
-		return sqb_fail_errno(c->st, "%s", dest);
-	c->path = sqb_xasprintf("%s/%s", c->dir, TEMP_NAME);
-	c->dir_fd =
-		open(c->dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (c->dir_fd < 0)
-		return sqb_fail_errno(c->st, "opening %s", c->dir);
-	if (c->made)
-		return SQB_OK;
-	if (fchmod(c->dir_fd, 0700) < 0)
-		return sqb_fail_errno(c->st, "making %s private", c->dir);
-	return need_empty(c);
-}
 
 /* The last failure of SQLite at the copy. */
 static enum sqb_err copy_failed(struct copy *c)
@@ -98,7 +53,7 @@ static enum sqb_err open_copy(struct copy *c)
 {
 	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX |
 		    SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_PRIVATECACHE;
-	int fd = openat(c->dir_fd, TEMP_NAME,
+	int fd = openat(c->dest.dir_fd, TEMP_NAME,
 			O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
 			0600);
 
@@ -182,45 +137,13 @@ static enum sqb_err fill_copy(struct copy *c)
 	return err;
 }
 
-static enum sqb_err sync_path(struct copy *c, const char *path, int flags)
-{
-	int fd = open(path, flags | O_RDONLY | O_CLOEXEC);
-	enum sqb_err err = SQB_OK;
-
-	if (fd < 0)
-		return sqb_fail_errno(c->st, "opening %s", path);
-	if (fsync(fd) < 0)
-		err = sqb_fail_errno(c->st, "syncing %s", path);
-	(void)close(fd);
-	return err;
-}
-
-static enum sqb_err sync_parent(struct copy *c)
-{
-	char *parent = sqb_xasprintf("%s/..", c->dir);
-	enum sqb_err err = sync_path(c, parent, O_DIRECTORY);
-
-	free(parent);
-	return err;
-}
-
 /* Closed, so that nothing of it is left in a WAL; then its name. */
 static enum sqb_err publish(struct copy *c)
 {
-	enum sqb_err err;
-
 	if (sqlite3_close(c->db) != SQLITE_OK)
 		return copy_failed(c);
 	c->db = NULL;
-	err = sync_path(c, c->path, O_NOFOLLOW);
-	if (err == SQB_OK &&
-	    renameat(c->dir_fd, TEMP_NAME, c->dir_fd, "store.db") < 0)
-		err = sqb_fail_errno(c->st, "naming %s/store.db", c->dir);
-	if (err == SQB_OK)
-		err = sync_path(c, c->dir, O_DIRECTORY);
-	if (err == SQB_OK)
-		err = sync_parent(c);
-	return err;
+	return sqb_dest_publish(&c->dest, TEMP_NAME);
 }
 
 /* Leave nothing behind that was not there before. */
@@ -235,34 +158,29 @@ static void withdraw(struct copy *c)
 		(void)sqlite3_close_v2(c->db);
 	c->db = NULL;
 	for (i = 0; i < sizeof(names) / sizeof(*names); i++)
-		(void)unlinkat(c->dir_fd, names[i], 0);
-	if (c->made)
-		(void)rmdir(c->dir);
+		(void)unlinkat(c->dest.dir_fd, names[i], 0);
 }
 
 enum sqb_err sqb_backup(struct sqb_store *st, const char *dest)
 {
-	struct copy c = { .st = st, .dir_fd = -1 };
-	bool ours = false;
+	struct copy c = { .st = st };
 	enum sqb_err err;
 
 	if (st->txn.active)
 		return sqb_fail(st, SQB_INTERNAL,
 				"a backup inside a transaction");
-	err = open_dir(&c, dest);
-	if (err == SQB_OK) {
-		ours = true;
-		err = open_copy(&c);
-	}
+	err = sqb_dest_open(&c.dest, st, dest);
+	if (err != SQB_OK)
+		return err;
+	c.path = sqb_xasprintf("%s/%s", c.dest.dir, TEMP_NAME);
+	err = open_copy(&c);
 	if (err == SQB_OK)
 		err = fill_copy(&c);
 	if (err == SQB_OK)
 		err = publish(&c);
-	if (err != SQB_OK && ours)
+	if (err != SQB_OK)
 		withdraw(&c);
-	if (c.dir_fd >= 0)
-		(void)close(c.dir_fd);
+	sqb_dest_close(&c.dest, err == SQB_OK);
 	free(c.path);
-	free(c.dir);
 	return err;
 }

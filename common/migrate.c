@@ -143,18 +143,13 @@ static enum sqb_err build_new_file(struct sqb_store *st)
 /* SQLite has closed the file, so we may open it. */
 static enum sqb_err publish_new_file(struct sqb_store *st)
 {
-	int fd = openat(st->dir_fd, NEW_DB, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
-	enum sqb_err err = SQB_OK;
+	enum sqb_err err = sqb_fs_sync(st, st->dir_fd, st->dir, NEW_DB);
 
-	if (fd < 0 || fsync(fd) < 0)
-		err = sqb_fail_errno(st, "%s/" NEW_DB ": fsync", st->dir);
-	if (fd >= 0)
-		(void)close(fd);
 	if (err == SQB_OK &&
 	    renameat(st->dir_fd, NEW_DB, st->dir_fd, "store.db") < 0)
 		err = sqb_fail_errno(st, "%s/" NEW_DB ": rename", st->dir);
-	if (err == SQB_OK && fsync(st->dir_fd) < 0)
-		err = sqb_fail_errno(st, "%s: fsync", st->dir);
+	if (err == SQB_OK)
+		err = sqb_fs_sync(st, st->dir_fd, st->dir, ".");
 	return err;
 }
 

@@ -158,15 +158,16 @@ static enum sqb_err check_file(struct sqb_store *st, const char *name,
 	return err;
 }
 
-static enum sqb_err sync_parent(struct sqb_store *st)
+enum sqb_err sqb_fs_sync(struct sqb_store *st, int dir_fd, const char *dir,
+			 const char *name)
 {
-	int fd = openat(st->dir_fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	enum sqb_err err = SQB_OK;
 
 	if (fd < 0)
-		return sqb_fail_errno(st, "%s/..: open", st->dir);
+		return sqb_fail_errno(st, "%s/%s: open", dir, name);
 	if (fsync(fd) < 0)
-		err = sqb_fail_errno(st, "%s/..: fsync", st->dir);
+		err = sqb_fail_errno(st, "%s/%s: fsync", dir, name);
 	(void)close(fd);
 	return err;
 }
@@ -215,7 +216,7 @@ enum sqb_err sqb_fs_open_dir(struct sqb_store *st, const char *dir, bool create)
 	if (err == SQB_OK)
 		err = check_file_system(st, info.st_dev);
 	if (err == SQB_OK && made)
-		err = sync_parent(st);
+		err = sqb_fs_sync(st, st->dir_fd, st->dir, "..");
 	return err;
 }
 

@@ -91,6 +91,10 @@ struct sqb_store {
 	struct sqb_keyword_cache *keywords; /* own; NULL before the first use */
 };
 
+/* A handle that is not open yet, and the end of one that is not any more. */
+struct sqb_store *sqb_store_new(bool readonly);
+void sqb_store_free(struct sqb_store *st);
+
 /* Record the failure: format gives the sentence; returns err. */
 enum sqb_err sqb_fail(struct sqb_store *st, enum sqb_err err,
 		      const char *format, ...)
@@ -171,6 +175,13 @@ enum sqb_err sqb_fs_open_dir(struct sqb_store *st, const char *dir,
 enum sqb_err sqb_fs_open_file(struct sqb_store *st, const char *name,
 			      int *fd_r);
 enum sqb_err sqb_fs_check_db(struct sqb_store *st);
+
+/*
+ * Make a file of directory dir durable, or the directory itself ("."), or the
+ * one above ("..").  Not for a file that SQLite has open.
+ */
+enum sqb_err sqb_fs_sync(struct sqb_store *st, int dir_fd, const char *dir,
+			 const char *name);
 
 /*
  * The file system whose statfs() gives magic cannot hold a store: its name,

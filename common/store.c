@@ -195,7 +195,7 @@ static enum sqb_err open_store(struct sqb_store *st, const char *dir,
 	return err;
 }
 
-static struct sqb_store *new_store(bool readonly)
+struct sqb_store *sqb_store_new(bool readonly)
 {
 	struct sqb_store *st = sqb_xcalloc(1, sizeof(*st));
 
@@ -216,7 +216,7 @@ static void close_fd(int fd)
 		(void)close(fd);
 }
 
-static void free_store(struct sqb_store *st)
+void sqb_store_free(struct sqb_store *st)
 {
 	sqb_body_free_buffers(st);
 	sqb_keyword_free_cache(st);
@@ -236,7 +236,7 @@ enum sqb_err sqb_store_open(const char *dir, enum sqb_open_flags flags,
 {
 	bool readonly = (flags & SQB_OPEN_READONLY) != 0;
 	bool create = (flags & SQB_OPEN_CREATE) != 0 && !readonly;
-	struct sqb_store *st = new_store(readonly);
+	struct sqb_store *st = sqb_store_new(readonly);
 	enum sqb_err err = open_store(st, dir, create);
 
 	if (err == SQB_OK) {
@@ -247,7 +247,7 @@ enum sqb_err sqb_store_open(const char *dir, enum sqb_open_flags flags,
 		*error_r = sqb_xstrdup(sqb_store_errmsg(st));
 	if (st->db != NULL)
 		close_db(st);
-	free_store(st);
+	sqb_store_free(st);
 	return err;
 }
 
@@ -288,7 +288,7 @@ void sqb_store_close(struct sqb_store **st_p)
 				NULL);
 		close_db(st);
 	}
-	free_store(st);
+	sqb_store_free(st);
 }
 
 const char *sqb_store_errmsg(struct sqb_store *st)
