@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Copyright (c) 2026 the sqbox authors */
 /*
- * sqbox: check, show and copy a store from the command line; see sqbox(1).
+ * sqbox: check, show, copy and rescue a store from the command line; see
+ * sqbox(1).
  */
 #include "sqbox-config.h"
 
@@ -16,26 +17,28 @@
 
 #include "common/check.h"
 #include "common/maintain.h"
+#include "common/salvage.h"
 #include "common/store.h"
 
 #define EX_DAMAGED 1
 
 struct args {
 	const char *store;
-	const char *dest; /* of backup */
+	const char *dest; /* of backup and salvage */
 	bool json;
 };
 
 struct command {
 	const char *name;
 	int operands;
-	int (*run)(struct sqb_store *st, const struct args *args);
+	int (*run)(const struct args *args);
 };
 
 static const char usage_text[] =
 	"usage: sqbox check STORE          verify everything in the store\n"
 	"       sqbox stat [--json] STORE  show its figures\n"
 	"       sqbox backup STORE DEST    copy it while it is in use\n"
+	"       sqbox salvage STORE DEST   rescue what is readable of it\n"
 	"       sqbox --help | --version\n";
 
 static int exit_code(enum sqb_err err)
@@ -69,14 +72,40 @@ static int exit_code(enum sqb_err err)
 	return EX_SOFTWARE;
 }
 
-static int fail(struct sqb_store *st, enum sqb_err err)
+/* Frees error, which may be NULL. */
+static int fail(enum sqb_err err, char *error)
 {
-	fprintf(stderr, "sqbox: %s\n", sqb_store_errmsg(st));
+	fprintf(stderr, "sqbox: %s\n",
+		error != NULL ? error : sqb_err_name(err));
+	free(error);
 	return exit_code(err);
 }
 
-/* Progress of a check, for a person who watches; ten times a second. */
+/* A failure of a call on the store, which is closed. */
+static int fail_store(struct sqb_store **st, enum sqb_err err)
+{
+	char *error = strdup(sqb_store_errmsg(*st));
+
+	sqb_store_close(st);
+	return fail(err, error);
+}
+
+/* Only for reading: what is damaged stays as it is.  false: *code_r. */
+static bool open_store(const struct args *args, struct sqb_store **st_r,
+		       int *code_r)
+{
+	char *error = NULL;
+	enum sqb_err err =
+		sqb_store_open(args->store, SQB_OPEN_READONLY, st_r, &error);
+
+	if (err != SQB_OK)
+		*code_r = fail(err, error);
+	return err == SQB_OK;
+}
+
+/* Progress, for a person who watches; ten times a second. */
 struct progress {
+	bool watched; /* standard error is a terminal */
 	bool shown;
 	struct timespec last;
 };
@@ -86,6 +115,8 @@ static void progress_show(struct progress *p, const struct sqb_check_step *step)
 	struct timespec now;
 	int64_t msecs;
 
+	if (!p->watched)
+		return;
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	msecs = (int64_t)(now.tv_sec - p->last.tv_sec) * 1000 +
 		(now.tv_nsec - p->last.tv_nsec) / 1000000;
@@ -104,30 +135,44 @@ static void progress_clear(struct progress *p)
 	p->shown = false;
 }
 
-static int run_check(struct sqb_store *st, const struct args *args)
+/* Print the problem that a step may have found. */
+static void show_step(struct progress *p, const struct sqb_check_step *step)
 {
-	bool watched = isatty(STDERR_FILENO) == 1;
-	struct progress progress = { 0 };
-	struct sqb_check_step step;
-	struct sqb_check *check = sqb_check_begin(st);
-	uint64_t problems = 0;
-	enum sqb_err err;
-
-	while (sqb_check_next(check, &step)) {
-		if (step.problem != NULL) {
-			progress_clear(&progress);
-			printf("%s\n", step.problem);
-			fflush(stdout);
-		}
-		if (watched)
-			progress_show(&progress, &step);
+	if (step->problem != NULL) {
+		progress_clear(p);
+		printf("%s\n", step->problem);
+		fflush(stdout);
 	}
+	progress_show(p, step);
+}
+
+static const char *plural(uint64_t count)
+{
+	return count == 1 ? "" : "s";
+}
+
+static int run_check(const struct args *args)
+{
+	struct progress progress = { .watched = isatty(STDERR_FILENO) == 1 };
+	struct sqb_check_step step;
+	struct sqb_check *check;
+	uint64_t problems = 0;
+	struct sqb_store *st;
+	enum sqb_err err;
+	int code;
+
+	if (!open_store(args, &st, &code))
+		return code;
+	check = sqb_check_begin(st);
+	while (sqb_check_next(check, &step))
+		show_step(&progress, &step);
 	progress_clear(&progress);
 	err = sqb_check_end(&check, &problems);
 	if (err != SQB_OK)
-		return fail(st, err);
+		return fail_store(&st, err);
+	sqb_store_close(&st);
 	printf("%s: %" PRIu64 " problem%s found\n", args->store, problems,
-	       problems == 1 ? "" : "s");
+	       plural(problems));
 	return problems == 0 ? EX_OK : EX_DAMAGED;
 }
 
@@ -166,28 +211,67 @@ static void print_stat(const struct sqb_store_stat *s, bool json)
 	}
 }
 
-static int run_stat(struct sqb_store *st, const struct args *args)
+static int run_stat(const struct args *args)
 {
 	struct sqb_store_stat stat;
-	enum sqb_err err = sqb_store_stat(st, &stat);
+	struct sqb_store *st;
+	enum sqb_err err;
+	int code;
 
+	if (!open_store(args, &st, &code))
+		return code;
+	err = sqb_store_stat(st, &stat);
 	if (err != SQB_OK)
-		return fail(st, err);
+		return fail_store(&st, err);
+	sqb_store_close(&st);
 	print_stat(&stat, args->json);
 	return EX_OK;
 }
 
-static int run_backup(struct sqb_store *st, const struct args *args)
+static int run_backup(const struct args *args)
 {
-	enum sqb_err err = sqb_backup(st, args->dest);
+	struct sqb_store *st;
+	enum sqb_err err;
+	int code;
 
-	return err == SQB_OK ? EX_OK : fail(st, err);
+	if (!open_store(args, &st, &code))
+		return code;
+	err = sqb_backup(st, args->dest);
+	if (err != SQB_OK)
+		return fail_store(&st, err);
+	sqb_store_close(&st);
+	return EX_OK;
+}
+
+static int run_salvage(const struct args *args)
+{
+	struct progress progress = { .watched = isatty(STDERR_FILENO) == 1 };
+	struct sqb_salvage_result result;
+	struct sqb_check_step step;
+	struct sqb_salvage *salvage;
+	char *error = NULL;
+	enum sqb_err err;
+
+	salvage = sqb_salvage_begin(args->store, args->dest);
+	while (sqb_salvage_next(salvage, &step))
+		show_step(&progress, &step);
+	progress_clear(&progress);
+	err = sqb_salvage_end(&salvage, &result, &error);
+	if (err != SQB_OK)
+		return fail(err, error);
+	printf("%s: %" PRIu64 " message%s in %" PRIu64 " mailbox%s, %" PRIu64
+	       " of them in lost+found; %" PRIu64 " lost\n",
+	       args->dest, result.messages, plural(result.messages),
+	       result.mailboxes, result.mailboxes == 1 ? "" : "es",
+	       result.found, result.lost);
+	return result.problems + result.found == 0 ? EX_OK : EX_DAMAGED;
 }
 
 static const struct command commands[] = {
 	{ "check", 1, run_check },
 	{ "stat", 1, run_stat },
 	{ "backup", 2, run_backup },
+	{ "salvage", 2, run_salvage },
 };
 
 static const struct command *find_command(const char *name)
@@ -205,30 +289,6 @@ static int usage(void)
 {
 	fputs(usage_text, stderr);
 	return EX_USAGE;
-}
-
-/* All commands only read the store: what is damaged stays as it is. */
-static int run(const struct command *command, const struct args *args)
-{
-	struct sqb_store *st;
-	char *error = NULL;
-	enum sqb_err err =
-		sqb_store_open(args->store, SQB_OPEN_READONLY, &st, &error);
-	int ret;
-
-	if (err != SQB_OK) {
-		fprintf(stderr, "sqbox: %s\n",
-			error != NULL ? error : sqb_err_name(err));
-		free(error);
-		return exit_code(err);
-	}
-	ret = command->run(st, args);
-	sqb_store_close(&st);
-	if (fflush(stdout) != 0 || ferror(stdout)) {
-		perror("sqbox: cannot write the output");
-		return EX_IOERR;
-	}
-	return ret;
 }
 
 int main(int argc, char **argv)
@@ -272,5 +332,10 @@ int main(int argc, char **argv)
 		return usage();
 	args.store = argv[1];
 	args.dest = argv[2]; /* NULL where the command has one operand */
-	return run(command, &args);
+	c = command->run(&args);
+	if (fflush(stdout) != 0 || ferror(stdout)) {
+		perror("sqbox: cannot write the output");
+		return EX_IOERR;
+	}
+	return c;
 }

@@ -80,8 +80,8 @@ class Tool(unittest.TestCase):
 
     def test_wrong_usage_is_64(self):
         for args in ((), ('check',), ('check', 'a', 'b'), ('backup', 'a'),
-                     ('salvage', 'a'), ('--what',), ('stat', '--what', 'a'),
-                     ('check', '--json', 'a')):
+                     ('salvage', 'a'), ('rescue', 'a'), ('--what',),
+                     ('stat', '--what', 'a'), ('check', '--json', 'a')):
             with self.subTest(args=args):
                 result = self.run_bad(USAGE, *args)
                 self.assertIn('usage: sqbox', result.stderr)
