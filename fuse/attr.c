@@ -7,6 +7,7 @@
 
 #include "fuse/draft.h"
 #include "fuse/folders.h"
+#include "fuse/hidden.h"
 #include "fuse/ifs-error.h"
 #include "fuse/inode.h"
 #include "fuse/inval.h"
@@ -76,6 +77,18 @@ enum sqb_err ifs_attr_mailbox(struct ifs_fs *fs, struct sqb_store *st,
 	attr_r->st_ctim = attr_r->st_mtim;
 	attr_r->st_atim = attr_r->st_mtim;
 	return SQB_OK;
+}
+
+void ifs_attr_made(struct ifs_fs *fs, fuse_ino_t ino, mode_t mode,
+		   uint64_t size, struct stat *attr_r)
+{
+	fill(fs, ino, mode, attr_r);
+	fill_size(attr_r, size);
+	if (S_ISDIR(mode))
+		attr_r->st_nlink = 2;
+	attr_r->st_mtim = fs->mounted;
+	attr_r->st_ctim = fs->mounted;
+	attr_r->st_atim = fs->mounted;
 }
 
 void ifs_attr_draft(struct ifs_fs *fs, const struct ifs_file *file,
@@ -151,8 +164,9 @@ int ifs_attr(struct ifs_fs *fs, fuse_ino_t ino, struct stat *attr_r)
 	case IFS_NODE_LOCAL:
 	case IFS_NODE_MESSAGE:
 		return attr_of_file(fs, ino, attr_r);
-	case IFS_NODE_LAYOUT:
 	case IFS_NODE_HIDDEN:
+		return ifs_hidden_attr(fs, ino, attr_r);
+	case IFS_NODE_LAYOUT:
 		return ENOENT;
 	}
 	return ENOENT;
@@ -168,5 +182,6 @@ double ifs_attr_timeout(struct ifs_fs *fs, fuse_ino_t ino)
 	    (ifs_file_in_use(fs->files, ino) ||
 	     !ifs_message_of_ino(fs->files, ino, &box, &uid)))
 		return 0.0;
-	return ifs_inval_timeout(fs);
+	return kind == IFS_NODE_HIDDEN ? IFS_HIDDEN_TIMEOUT
+				       : ifs_inval_timeout(fs);
 }

@@ -21,6 +21,10 @@ void ifs_attr_message(struct ifs_fs *fs, fuse_ino_t ino,
 enum sqb_err ifs_attr_mailbox(struct ifs_fs *fs, struct sqb_store *st,
 			      struct sqb_mailbox_id box, struct stat *attr_r);
 
+/* Of what is made up (.imapfs): all times are that of the mount. */
+void ifs_attr_made(struct ifs_fs *fs, fuse_ino_t ino, mode_t mode,
+		   uint64_t size, struct stat *attr_r);
+
 /* Of a file with a draft; who calls has its lock. */
 void ifs_attr_draft(struct ifs_fs *fs, const struct ifs_file *file,
 		    struct stat *attr_r);

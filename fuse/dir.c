@@ -7,6 +7,7 @@
 #include <sys/statvfs.h>
 
 #include "fuse/attr.h"
+#include "fuse/hidden.h"
 #include "fuse/inode.h"
 #include "fuse/inval.h"
 #include "fuse/listing.h"
@@ -23,39 +24,57 @@ int ifs_entry_param(struct ifs_fs *fs, fuse_ino_t ino,
 }
 
 /* Remembered as well: what is not there is asked for again and again. */
-static void reply_negative(fuse_req_t req, struct ifs_fs *fs)
+static void reply_negative(fuse_req_t req, struct ifs_fs *fs, fuse_ino_t parent)
 {
 	struct fuse_entry_param param;
 
 	memset(&param, 0, sizeof(param));
-	param.entry_timeout = ifs_inval_timeout(fs);
+	param.entry_timeout = ifs_attr_timeout(fs, parent);
 	(void)fuse_reply_entry(req, &param);
+}
+
+static int lookup(struct ifs_fs *fs, fuse_ino_t parent, const char *name,
+		  struct fuse_entry_param *param_r)
+{
+	struct ifs_entry entry;
+	int ret = ifs_resolve(fs, parent, name, &entry);
+
+	if (ret == 0) {
+		ret = ifs_entry_param(fs, entry.ino, param_r);
+		if (ret == 0)
+			ifs_files_lookup(fs->files, entry.ino);
+		ifs_entry_release(fs, &entry);
+	}
+	return ret;
+}
+
+static void forget(struct ifs_fs *fs, fuse_ino_t ino, uint64_t lookups)
+{
+	if (ifs_node_kind(ino) == IFS_NODE_HIDDEN)
+		ifs_hidden_forget(fs, ino, lookups);
+	else
+		ifs_files_forget(fs->files, ino, lookups);
 }
 
 void ifs_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct ifs_fs *fs = ifs_fs_of(req);
 	struct fuse_entry_param param;
-	struct ifs_entry entry;
-	int ret = ifs_resolve(fs, parent, name, &entry);
+	int ret = ifs_hidden_name(parent, name)
+			  ? ifs_hidden_lookup(fs, parent, name, &param)
+			  : lookup(fs, parent, name, &param);
 
-	if (ret == 0) {
-		ret = ifs_entry_param(fs, entry.ino, &param);
-		if (ret == 0)
-			ifs_files_lookup(fs->files, entry.ino);
-		ifs_entry_release(fs, &entry);
-	}
 	if (ret == ENOENT)
-		reply_negative(req, fs);
+		reply_negative(req, fs, parent);
 	else if (ret != 0)
 		(void)fuse_reply_err(req, ret);
 	else if (fuse_reply_entry(req, &param) < 0)
-		ifs_files_forget(fs->files, param.ino, 1);
+		forget(fs, param.ino, 1);
 }
 
 void ifs_forget(fuse_req_t req, fuse_ino_t ino, uint64_t lookups)
 {
-	ifs_files_forget(ifs_fs_of(req)->files, ino, lookups);
+	forget(ifs_fs_of(req), ino, lookups);
 	fuse_reply_none(req);
 }
 
@@ -65,8 +84,7 @@ void ifs_forget_multi(fuse_req_t req, size_t count,
 	size_t i;
 
 	for (i = 0; i < count; i++)
-		ifs_files_forget(ifs_fs_of(req)->files, forgets[i].ino,
-				 forgets[i].nlookup);
+		forget(ifs_fs_of(req), forgets[i].ino, forgets[i].nlookup);
 	fuse_reply_none(req);
 }
 
@@ -88,29 +106,37 @@ void ifs_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct ifs_fs *fs = ifs_fs_of(req);
 
-	(void)ino;
 	if (fs->opts->readonly) {
 		/* The kernel then does without; and keeps what it has read. */
 		(void)fuse_reply_err(req, ENOSYS);
 		return;
 	}
-	fi->cache_readdir = 1;
-	fi->keep_cache = 1;
+	fi->cache_readdir = ifs_node_kind(ino) != IFS_NODE_HIDDEN;
+	fi->keep_cache = fi->cache_readdir;
 	(void)fuse_reply_open(req, fi);
+}
+
+static void list(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
+		 bool plus)
+{
+	if (ifs_node_kind(ino) == IFS_NODE_HIDDEN)
+		ifs_hidden_list(req, ino, size, offset, plus);
+	else
+		ifs_listing_reply(req, ino, size, offset, plus);
 }
 
 void ifs_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 		 struct fuse_file_info *fi)
 {
 	(void)fi;
-	ifs_listing_reply(req, ino, size, offset, false);
+	list(req, ino, size, offset, false);
 }
 
 void ifs_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 		     struct fuse_file_info *fi)
 {
 	(void)fi;
-	ifs_listing_reply(req, ino, size, offset, true);
+	list(req, ino, size, offset, true);
 }
 
 void ifs_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)

@@ -10,6 +10,7 @@
 #include "common/txn.h"
 #include "fuse/files.h"
 #include "fuse/folders.h"
+#include "fuse/hidden.h"
 #include "fuse/ifs-error.h"
 #include "fuse/inval.h"
 #include "fuse/log.h"
@@ -84,6 +85,7 @@ int ifs_fs_init(struct ifs_fs *fs, const struct ifs_options *opts,
 	fs->log = ifs_log_new();
 	fs->files = ifs_files_new();
 	fs->folders = ifs_folders_new();
+	fs->hidden = ifs_hidden_new();
 	err = open_stores(fs, error_r);
 	if (err != SQB_OK)
 		ifs_fs_deinit(fs);
@@ -94,6 +96,7 @@ void ifs_fs_deinit(struct ifs_fs *fs)
 {
 	ifs_files_free(&fs->files);
 	ifs_folders_free(&fs->folders);
+	ifs_hidden_free(&fs->hidden);
 	sqb_store_close(&fs->read_st);
 	sqb_store_close(&fs->write_st);
 	ifs_log_free(&fs->log);

@@ -8,6 +8,7 @@
 #include "fuse/options.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <time.h>
 
 #include "common/mailbox.h"
@@ -34,6 +35,7 @@ struct ifs_log;
 struct ifs_inval;
 struct ifs_ready;
 struct ifs_handle;
+struct ifs_hidden;
 
 struct ifs_fs {
 	const struct ifs_options *opts; /* foreign: outlives the mount */
@@ -43,6 +45,8 @@ struct ifs_fs {
 	struct ifs_folders *folders;    /* own */
 	struct ifs_log *log;            /* own */
 	struct ifs_inval *inval;        /* own; NULL: not running */
+	struct ifs_hidden *hidden;      /* own; .imapfs */
+	atomic_uint open_files;         /* handles (handle.h) */
 	struct timespec mounted;        /* when; the clock of the wall */
 	struct ifs_draft_space space;   /* of all that is being written */
 

@@ -78,6 +78,7 @@ void ifs_handle_free(struct ifs_fs *fs, struct ifs_handle **handle_p)
 		ifs_writer_gone(fs, handle->file);
 	ifs_file_put(fs->files, &handle->file);
 	(void)pthread_mutex_destroy(&handle->lock);
+	(void)atomic_fetch_sub(&fs->open_files, 1);
 	free(handle);
 }
 
@@ -210,4 +211,16 @@ void ifs_handles_keep(struct ifs_fs *fs, fuse_ino_t ino)
 		ifs_handle_free(fs, &list[i]);
 	}
 	free(list);
+}
+
+unsigned int ifs_handles_count(struct ifs_fs *fs)
+{
+	struct ifs_handle *handle;
+	unsigned int count = 0;
+
+	(void)pthread_mutex_lock(&fs->handles_lock);
+	for (handle = fs->handles; handle != NULL; handle = handle->next)
+		count++;
+	(void)pthread_mutex_unlock(&fs->handles_lock);
+	return count;
 }

@@ -47,6 +47,9 @@ int ifs_handle_read(struct ifs_fs *fs, struct ifs_handle *handle,
  */
 void ifs_handles_keep(struct ifs_fs *fs, fuse_ino_t ino);
 
+/* How many there are, for .imapfs/status. */
+unsigned int ifs_handles_count(struct ifs_fs *fs);
+
 static inline struct ifs_handle *ifs_handle_of(const struct fuse_file_info *fi)
 {
 	return fi == NULL ? NULL : (struct ifs_handle *)(uintptr_t)fi->fh;

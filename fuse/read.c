@@ -9,7 +9,20 @@
 #include "common/mem.h"
 #include "fuse/draft.h"
 #include "fuse/handle.h"
+#include "fuse/hidden.h"
+#include "fuse/inode.h"
 #include "fuse/write.h"
+
+static void open_hidden(fuse_req_t req, struct ifs_fs *fs, fuse_ino_t ino,
+			struct fuse_file_info *fi)
+{
+	int ret = ifs_hidden_open(fs, ino, fi);
+
+	if (ret != 0)
+		(void)fuse_reply_err(req, ret);
+	else if (fuse_reply_open(req, fi) < 0)
+		ifs_hidden_release(fs, ino, fi);
+}
 
 /*
  * Whether a message to be read is still there is seen by the first read: the
@@ -52,7 +65,12 @@ void ifs_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	struct ifs_handle *handle = NULL;
 	int ret;
 
-	if (fs->opts->readonly)
+	if (ifs_node_kind(ino) == IFS_NODE_HIDDEN && !writable &&
+	    !fs->opts->readonly) {
+		open_hidden(req, fs, ino, fi);
+		return;
+	}
+	if (fs->opts->readonly || ifs_node_kind(ino) == IFS_NODE_HIDDEN)
 		ret = writable ? EROFS : ENOSYS;
 	else
 		ret = open_file(fs, ino, writable, fi, &handle);
@@ -67,10 +85,15 @@ void ifs_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 
 void ifs_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	struct ifs_handle *handle = ifs_handle_of(fi);
+	struct ifs_fs *fs = ifs_fs_of(req);
+	struct ifs_handle *handle;
 
-	(void)ino;
-	ifs_handle_free(ifs_fs_of(req), &handle);
+	if (ifs_node_kind(ino) == IFS_NODE_HIDDEN) {
+		ifs_hidden_release(fs, ino, fi);
+	} else {
+		handle = ifs_handle_of(fi);
+		ifs_handle_free(fs, &handle);
+	}
 	(void)fuse_reply_err(req, 0);
 }
 
@@ -115,9 +138,14 @@ void ifs_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 	struct ifs_fs *fs = ifs_fs_of(req);
 	char *buf = sqb_xmalloc(size);
 	size_t got = 0;
-	int ret = ifs_read_at(fs, ino, ifs_handle_of(fi), (uint64_t)offset, buf,
-			      size, &got);
+	int ret;
 
+	if (ifs_node_kind(ino) == IFS_NODE_HIDDEN)
+		ret = ifs_hidden_read(fs, ino, fi, (uint64_t)offset, buf, size,
+				      &got);
+	else
+		ret = ifs_read_at(fs, ino, ifs_handle_of(fi), (uint64_t)offset,
+				  buf, size, &got);
 	if (ret != 0)
 		(void)fuse_reply_err(req, ret);
 	else

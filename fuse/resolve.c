@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/entry.h"
+#include "fuse/hidden.h"
 #include "fuse/ifs-error.h"
 #include "fuse/inode.h"
 #include "fuse/names.h"
@@ -129,6 +130,8 @@ int ifs_resolve(struct ifs_fs *fs, fuse_ino_t parent, const char *name,
 	int ret;
 
 	memset(entry_r, 0, sizeof(*entry_r));
+	if (ifs_hidden_name(parent, name))
+		return EROFS;
 	if (strlen(name) > IFS_NAME_MAX)
 		return ENAMETOOLONG;
 	ret = find_stored(fs, parent, name, entry_r);

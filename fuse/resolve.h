@@ -23,7 +23,8 @@ struct ifs_entry {
 
 /*
  * Find a name in the directory parent (the root or a mailbox).  Returns 0,
- * ENOENT (nothing is called so), or another errno value.
+ * ENOENT (nothing is called so), EROFS (it is .imapfs, or below that), or
+ * another errno value.
  */
 int ifs_resolve(struct ifs_fs *fs, fuse_ino_t parent, const char *name,
 		struct ifs_entry *entry_r);
