@@ -5,6 +5,8 @@
  */
 #include "tests/model-run.h"
 
+#include "common/entry.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -72,31 +74,19 @@ static void take_args(struct m_msg *msg, const struct sqb_message_new *args,
 	msg->save_date = args->save_date;
 }
 
-static size_t count_lines(size_t size, unsigned int seed)
-{
-	char *text = t_mail(size, seed);
-	const char *p = text;
-	size_t lines = 0;
-
-	while ((p = strstr(p, "\r\n")) != NULL) {
-		lines++;
-		p += 2;
-	}
-	free(text);
-	return lines;
-}
-
 /* The body of a writer that was just appended; learns its row if it is new. */
 static size_t body_of_writer(struct m_run *r, uint32_t w,
 			     struct sqb_mailbox_id box, uint32_t uid)
 {
 	struct sqb_message msg;
 	struct m_body *body;
+	size_t psize;
 
-	if (r->m->writer_body[w] == SIZE_MAX)
-		r->m->writer_body[w] = m_body_add(
-			r->m, r->writer_seed[w], r->writer_size[w],
-			count_lines(r->writer_size[w], r->writer_seed[w]));
+	if (r->m->writer_body[w] == SIZE_MAX) {
+		free(m_file(r->writer_seed[w], r->writer_size[w], &psize));
+		r->m->writer_body[w] = m_body_add(r->m, r->writer_seed[w],
+						  r->writer_size[w], psize);
+	}
 	body = &r->m->bodies[r->m->writer_body[w]];
 	if (!body->stored) {
 		m_ok(r->st, sqb_message_get(r->st, box, uid, &msg));
@@ -279,6 +269,41 @@ void m_op_expunge(struct m_run *r)
 	m_same(expunged, want);
 	if (want > 0)
 		box->highest = m_change(r);
+}
+
+static bool is_name_taken(const struct m_box *box, const struct m_msg *msg,
+			  const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < box->count; i++) {
+		if (&box->msgs[i] != msg && box->msgs[i].name == name)
+			return true;
+	}
+	return false;
+}
+
+void m_op_name(struct m_run *r)
+{
+	static const char *const names[] = { NULL,    "a.eml",    "b.eml",
+					     "\xe9",  "\xff\xfe", "...",
+					     "1.eml", "2.eml",    "3.eml" };
+	const char *name = names[m_rnd(r, sizeof(names) / sizeof(*names))];
+	struct m_box *box = m_any_full_box(r);
+	uint32_t uid = any_uid(r, box);
+	struct m_msg *msg = m_msg_by_uid(box, uid);
+	enum sqb_err want = SQB_OK;
+
+	if (msg == NULL)
+		want = SQB_NOTFOUND;
+	else if (name != NULL && is_name_taken(box, msg, name))
+		want = SQB_EXISTS;
+	if (!m_did(r, sqb_entry_name_set(r->st, m_id_of(box), uid, name),
+		   want) ||
+	    msg->name == name)
+		return;
+	msg->name = name;
+	msg->modseq = box->highest = m_change(r);
 }
 
 void m_op_read(struct m_run *r)

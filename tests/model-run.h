@@ -59,6 +59,7 @@ void m_op_copy(struct m_run *r);
 void m_op_move(struct m_run *r);
 void m_op_flags(struct m_run *r);
 void m_op_expunge(struct m_run *r);
+void m_op_name(struct m_run *r);
 void m_op_read(struct m_run *r);
 void m_op_verify(struct m_run *r);
 

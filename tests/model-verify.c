@@ -4,6 +4,8 @@
 
 #include "common/attribute.h"
 #include "common/changes.h"
+#include "common/entry.h"
+#include "common/file.h"
 #include "common/store-private.h"
 #include "common/subscription.h"
 
@@ -98,7 +100,7 @@ static void verify_message(const struct model *m, const struct m_msg *want,
 	m_same(got->date, want->date);
 	m_same(got->save_date, want->save_date);
 	m_same(got->vsize, body->size);
-	m_same(got->psize, body->size - body->lines);
+	m_same(got->psize, body->psize);
 	m_same(got->body.n, body->row);
 	m_check(body->stored);
 }
@@ -108,26 +110,56 @@ void m_verify_box(struct sqb_store *st, const struct model *m,
 {
 	struct sqb_mailbox_id id = { box->id }, found;
 	struct sqb_mailbox_status status;
-	struct sqb_message_iter *it;
+	struct sqb_mailbox_id parent = { box->parent };
 	struct sqb_message msg;
+	struct sqb_entry_iter *it;
 	char path[M_PATH], *name;
+	const char *given;
 	size_t i = 0;
 
 	m_ok(st, sqb_mailbox_status(st, id, &status));
 	verify_status(m, box, &status);
+	m_ok(st, sqb_mailbox_child(st, parent, box->name, &found));
+	m_same(found.n, box->id);
 	m_path(m, box, path);
 	m_ok(st, sqb_mailbox_find(st, path, &found));
 	m_same(found.n, box->id);
 	m_ok(st, sqb_mailbox_name(st, id, &name));
 	m_check(strcmp(name, path) == 0);
 	free(name);
-	it = sqb_message_iter_begin(st, id, 1, UINT32_MAX);
-	while (sqb_message_iter_next(it, &msg)) {
+	it = sqb_entry_iter_begin(st, id, 0);
+	while (sqb_entry_iter_next(it, &msg, &given)) {
 		m_check(i < box->count);
+		m_check(given == NULL ? box->msgs[i].name == NULL
+				      : box->msgs[i].name != NULL &&
+						strcmp(given,
+						       box->msgs[i].name) == 0);
 		verify_message(m, &box->msgs[i++], &msg);
 	}
-	m_ok(st, sqb_message_iter_end(&it));
+	m_ok(st, sqb_entry_iter_end(&it));
 	m_same(i, box->count);
+}
+
+static void verify_file(struct sqb_store *st, const struct m_body *body,
+			struct sqb_mailbox_id box, uint32_t uid)
+{
+	struct sqb_file_reader *r;
+	char buf[4096], *want;
+	uint64_t offset = 0;
+	size_t size, got;
+
+	want = m_file(body->seed, body->size, &size);
+	m_ok(st, sqb_file_open(st, box, uid, &r));
+	m_same(sqb_file_size(r), size);
+	do {
+		m_ok(st, sqb_file_read(r, offset, buf, sizeof(buf), &got));
+		m_check(offset + got <= size);
+		m_check(memcmp(want + offset, buf, got) == 0);
+		offset += got;
+	} while (got > 0);
+	m_same(offset, size);
+	sqb_file_close(&r);
+	free(want);
 }
 
 void m_verify_body(struct sqb_store *st, const struct model *m,
@@ -153,6 +185,7 @@ void m_verify_body(struct sqb_store *st, const struct model *m,
 	m_same(offset, body->size);
 	sqb_body_close(&r);
 	free(want);
+	verify_file(st, body, id, msg->uid);
 }
 
 static void verify_subscriptions(struct sqb_store *st, const struct model *m)

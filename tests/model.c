@@ -193,7 +193,7 @@ size_t m_expunge(struct model *m, struct m_box *box, uint32_t lo, uint32_t hi,
 	return to - from;
 }
 
-size_t m_body_add(struct model *m, unsigned int seed, size_t size, size_t lines)
+size_t m_body_add(struct model *m, unsigned int seed, size_t size, size_t psize)
 {
 	struct m_body *body;
 
@@ -203,8 +203,32 @@ size_t m_body_add(struct model *m, unsigned int seed, size_t size, size_t lines)
 	memset(body, 0, sizeof(*body));
 	body->seed = seed;
 	body->size = size;
-	body->lines = lines;
+	body->psize = psize;
 	return m->body_count++;
+}
+
+bool m_is_wire(unsigned int seed)
+{
+	return seed % 4 == 0;
+}
+
+char *m_file(unsigned int seed, size_t size, size_t *psize_r)
+{
+	char *text = t_mail(size, seed);
+	unsigned int line = 0;
+	size_t i, n = 0;
+	bool crlf;
+
+	for (i = 0; i < size; i++) {
+		crlf = i + 1 < size && text[i] == '\r' && text[i + 1] == '\n';
+		line += crlf;
+		if (crlf && (seed % 4 < 2 ||
+			     (seed % 4 == 3 && (line * seed >> 9) % 2 == 0)))
+			continue;
+		text[n++] = text[i];
+	}
+	*psize_r = n;
+	return text;
 }
 
 struct sqb_keywords m_keywords(const struct m_keywords *k,

@@ -32,7 +32,8 @@ struct m_msg {
 	struct m_keywords keywords;
 	uint64_t modseq;
 	int64_t date, save_date;
-	size_t body; /* index */
+	size_t body;      /* index */
+	const char *name; /* foreign, static: given as a file; NULL: none */
 };
 
 struct m_box {
@@ -49,13 +50,13 @@ struct m_box {
 	size_t count, alloc;
 };
 
-/* The octets are those of t_mail(size, seed). */
+/* The octets are those of t_mail(size, seed), the file that of m_file(). */
 struct m_body {
 	int64_t row;
 	bool stored; /* and not freed since */
 	unsigned int refs;
 	unsigned int seed;
-	size_t size, lines;
+	size_t size, psize;
 };
 
 struct m_attribute {
@@ -108,7 +109,14 @@ size_t m_expunge(struct model *m, struct m_box *box, uint32_t lo, uint32_t hi,
 		 bool release_bodies);
 
 size_t m_body_add(struct model *m, unsigned int seed, size_t size,
-		  size_t lines);
+		  size_t psize);
+
+/*
+ * The file that a body is, or would be; to free().  The seed also says how it
+ * is to be written: its line ends are LF, CRLF or both, or it is wire octets.
+ */
+bool m_is_wire(unsigned int seed);
+char *m_file(unsigned int seed, size_t size, size_t *psize_r);
 
 /* The set as the store takes it; more has room for M_KEYWORDS. */
 struct sqb_keywords m_keywords(const struct m_keywords *k,

@@ -2,6 +2,7 @@
 /* Copyright (c) 2026 the sqbox authors */
 #include "tests/support.h"
 
+#include "common/file.h"
 #include "common/message.h"
 #include "common/store-private.h"
 
@@ -299,6 +300,16 @@ struct sqb_body_writer *t_body(struct sqb_store *st, const void *data,
 	struct sqb_body_writer *w = sqb_body_begin(st);
 
 	t_ok(st, sqb_body_write(w, data, size));
+	t_ok(st, sqb_body_finish(w, NULL));
+	return w;
+}
+
+struct sqb_body_writer *t_file(struct sqb_store *st, const void *data,
+			       size_t size)
+{
+	struct sqb_body_writer *w = sqb_body_begin(st);
+
+	t_ok(st, sqb_body_write_file(w, data, size));
 	t_ok(st, sqb_body_finish(w, NULL));
 	return w;
 }

@@ -88,8 +88,11 @@ void t_damage(struct sqb_store *st, const char *table, const char *column,
 char *t_mail(size_t size, unsigned int seed);
 char *t_noise(size_t size, unsigned int seed);
 
-/* A finished writer, and a message appended in a transaction of its own. */
+/* A finished writer (of wire octets, of a file), and a message appended in a
+ * transaction of its own. */
 struct sqb_body_writer *t_body(struct sqb_store *st, const void *data,
+			       size_t size);
+struct sqb_body_writer *t_file(struct sqb_store *st, const void *data,
 			       size_t size);
 uint32_t t_append(struct sqb_store *st, struct sqb_mailbox_id box,
 		  const void *data, size_t size);

@@ -6,7 +6,6 @@
 #include "common/attribute.h"
 #include "common/check.h"
 #include "common/entry.h"
-#include "common/file.h"
 #include "common/maintain.h"
 #include "common/message.h"
 #include "common/store-private.h"
@@ -25,11 +24,9 @@ static struct sqb_store *st;
 
 static void append_mixed(struct sqb_store *store, const char *text, size_t size)
 {
-	struct sqb_body_writer *w = sqb_body_begin(store);
+	struct sqb_body_writer *w = t_file(store, text, size);
 	uint32_t uid;
 
-	t_ok(store, sqb_body_write_file(w, text, size));
-	t_ok(store, sqb_body_finish(w, NULL));
 	t_ok(store, sqb_txn_begin(store));
 	t_ok(store, sqb_message_append(store, T_INBOX, w, NULL, &uid));
 	t_ok(store, sqb_txn_commit(store));

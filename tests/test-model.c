@@ -26,10 +26,11 @@ static const struct {
 	{ "append", m_op_append, 35 },      { "copy", m_op_copy, 12 },
 	{ "move", m_op_move, 12 },          { "flags", m_op_flags, 25 },
 	{ "expunge", m_op_expunge, 7 },     { "create", m_op_create, 5 },
-	{ "delete", m_op_delete, 2 },       { "rename", m_op_rename, 4 },
-	{ "update", m_op_update, 3 },       { "subscribe", m_op_subscribe, 2 },
-	{ "attribute", m_op_attribute, 2 }, { "keyword", m_op_keyword, 2 },
-	{ "read", m_op_read, 3 },           { "verify", m_op_verify, 3 },
+	{ "name", m_op_name, 10 },          { "delete", m_op_delete, 2 },
+	{ "rename", m_op_rename, 4 },       { "update", m_op_update, 3 },
+	{ "subscribe", m_op_subscribe, 2 }, { "attribute", m_op_attribute, 2 },
+	{ "keyword", m_op_keyword, 2 },     { "read", m_op_read, 3 },
+	{ "verify", m_op_verify, 3 },
 };
 #define OPERATIONS (sizeof(operations) / sizeof(*operations))
 
@@ -79,14 +80,19 @@ static void run_transaction(struct m_run *r, uint64_t end)
 
 static void new_writer(struct m_run *r, uint32_t w)
 {
+	size_t psize;
 	char *text;
 
 	sqb_body_writer_free(&r->writers[w]);
 	r->writer_seed[w] = m_rnd(r, UINT32_MAX);
 	r->writer_size[w] = m_one_in(r, 100) ? 300000 + m_rnd(r, 100000)
 					     : 40 + m_rnd(r, 2000);
-	text = t_mail(r->writer_size[w], r->writer_seed[w]);
-	r->writers[w] = t_body(r->st, text, r->writer_size[w]);
+	text = m_is_wire(r->writer_seed[w])
+		       ? t_mail(r->writer_size[w], r->writer_seed[w])
+		       : m_file(r->writer_seed[w], r->writer_size[w], &psize);
+	r->writers[w] = m_is_wire(r->writer_seed[w])
+				? t_body(r->st, text, r->writer_size[w])
+				: t_file(r->st, text, psize);
 	r->m->writer_body[w] = SIZE_MAX;
 	free(text);
 }
