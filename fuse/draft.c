@@ -135,9 +135,9 @@ static void make_room(struct ifs_draft *draft, size_t size)
 /* Two that grow at a time may both be refused where one had found room. */
 static int claim(struct ifs_draft_space *space, uint64_t more)
 {
-	if ((space->used += more) <= space->max)
+	if (atomic_fetch_add(&space->used, more) + more <= space->max)
 		return 0;
-	space->used -= more;
+	(void)atomic_fetch_sub(&space->used, more);
 	return ENOSPC;
 }
 
