@@ -8,6 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+bool sqb_mailbox_level_ok(const char *level)
+{
+	return sqb_level_ok(level, strnlen(level, SQB_LEVEL_MAX + 1));
+}
+
 enum sqb_err sqb_mailbox_child(struct sqb_store *st,
 			       struct sqb_mailbox_id parent, const char *level,
 			       struct sqb_mailbox_id *id_r)
@@ -42,7 +47,36 @@ struct sqb_child_iter {
 
 #define SELECT_CHILD \
 	"SELECT " SQB_STATUS_COLUMNS ", m.name," \
-	" EXISTS (SELECT 1 FROM mailbox c WHERE c.parent_id = m.id)"
+	" (SELECT count(*) FROM mailbox c WHERE c.parent_id = m.id)," \
+	" (SELECT max(s.save_date, 1) FROM message s" \
+	"  WHERE s.mailbox_id = m.id ORDER BY s.uid DESC LIMIT 1)"
+
+static void fill_info(sqlite3_stmt *q, struct sqb_mailbox_info *info)
+{
+	int column = SQB_STATUS_COLUMN_COUNT + 1;
+
+	sqb_status_fill(q, &info->status);
+	info->children = (uint32_t)sqlite3_column_int64(q, column);
+	info->status.has_children = info->children > 0;
+	info->last_saved = sqlite3_column_int64(q, column + 1);
+}
+
+static const char sql_info[] = SELECT_CHILD " FROM mailbox m WHERE m.id = ?1";
+
+enum sqb_err sqb_mailbox_info_get(struct sqb_store *st, struct sqb_mailbox_id id,
+			      struct sqb_mailbox_info *info_r)
+{
+	sqlite3_stmt *q = sqb_stmt(st, sql_info);
+	enum sqb_err err;
+
+	sqlite3_bind_int64(q, 1, id.n);
+	if (!sqb_step(st, q, &err))
+		return err != SQB_OK ? err : SQB_NOTFOUND;
+	fill_info(q, info_r);
+	info_r->name = NULL;
+	sqlite3_reset(q);
+	return SQB_OK;
+}
 
 static const char sql_children[] =
 	SELECT_CHILD " FROM mailbox m INDEXED BY mailbox_parent"
@@ -97,9 +131,7 @@ bool sqb_child_iter_next(struct sqb_child_iter *it,
 		len = (size_t)sqlite3_column_bytes(it->q,
 						   SQB_STATUS_COLUMN_COUNT);
 	}
-	sqb_status_fill(it->q, &info_r->status);
-	info_r->status.has_children =
-		sqlite3_column_int(it->q, SQB_STATUS_COLUMN_COUNT + 1) != 0;
+	fill_info(it->q, info_r);
 	info_r->name = name;
 	return true;
 }

@@ -124,6 +124,10 @@ enum sqb_err sqb_mailbox_update(struct sqb_store *st, struct sqb_mailbox_id id,
 struct sqb_mailbox_info {
 	struct sqb_mailbox_status status;
 	const char *name; /* foreign: full path, dies with the next call */
+
+	/* By level only, else 0: */
+	uint32_t children;
+	int64_t last_saved; /* save date of the newest message; 0: none */
 };
 
 /*
@@ -136,6 +140,9 @@ bool sqb_mailbox_iter_next(struct sqb_mailbox_iter *it,
 			   struct sqb_mailbox_info *info_r);
 enum sqb_err sqb_mailbox_iter_end(struct sqb_mailbox_iter **it);
 
+/* Can a level of a name be called so? */
+bool sqb_mailbox_level_ok(const char *level);
+
 /*
  * By level, as a file system asks.  parent.n = 0: top level.  Names are
  * compared octet by octet: INBOX is found by this spelling only.
@@ -144,6 +151,13 @@ enum sqb_err sqb_mailbox_iter_end(struct sqb_mailbox_iter **it);
 enum sqb_err sqb_mailbox_child(struct sqb_store *st,
 			       struct sqb_mailbox_id parent, const char *level,
 			       struct sqb_mailbox_id *id_r);
+
+/*
+ * What the walk of children says of one mailbox, or of the root for id 0;
+ * info_r->name is NULL.  SQB_NOTFOUND is an answer.
+ */
+enum sqb_err sqb_mailbox_info_get(struct sqb_store *st, struct sqb_mailbox_id id,
+			      struct sqb_mailbox_info *info_r);
 
 /*
  * Walk the children of a mailbox with ids above after.n, in the order of their

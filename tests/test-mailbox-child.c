@@ -141,6 +141,34 @@ START_TEST(a_child_has_the_status_of_its_mailbox)
 }
 END_TEST
 
+START_TEST(how_many_children_and_when_the_last_message_came)
+{
+	static const struct sqb_message_new args = { .save_date = 1700000000 };
+	struct sqb_mailbox_info info;
+	struct sqb_message msg;
+	uint32_t uid;
+
+	t_ok(st, sqb_mailbox_info_get(st, top, &info));
+	ck_assert_uint_eq(info.children, 3);
+	ck_assert_int_eq(info.last_saved, 0);
+	t_ok(st, sqb_mailbox_info_get(st, find("z"), &info));
+	ck_assert_int_eq(info.status.id.n, find("z").n);
+	ck_assert_uint_eq(info.children, 2);
+	ck_assert(info.status.has_children);
+	t_append_text(st, "a: b\r\n\r\n");
+	t_ok(st, sqb_message_get(st, T_INBOX, 1, &msg));
+	t_ok(st, sqb_txn_begin(st));
+	t_ok(st, sqb_message_copy(st, &msg, find("a"), &args, &uid));
+	t_ok(st, sqb_txn_commit(st));
+	t_ok(st, sqb_mailbox_info_get(st, find("a"), &info));
+	ck_assert_uint_eq(info.children, 0);
+	ck_assert_int_eq(info.last_saved, 1700000000);
+	ck_assert_int_eq(sqb_mailbox_info_get(st, (struct sqb_mailbox_id){ 77 },
+					      &info),
+			 SQB_NOTFOUND);
+}
+END_TEST
+
 START_TEST(names_that_cannot_be_are_left_out)
 {
 	t_sql(st, "UPDATE mailbox SET name = '..' WHERE id = 2");
@@ -303,6 +331,7 @@ int main(void)
 	tcase_add_test(tc, a_child_is_found_by_its_level);
 	tcase_add_test(tc, children_come_by_id_after_any_id);
 	tcase_add_test(tc, a_child_has_the_status_of_its_mailbox);
+	tcase_add_test(tc, how_many_children_and_when_the_last_message_came);
 	tcase_add_test(tc, names_that_cannot_be_are_left_out);
 	tcase_add_test(tc, a_use_is_found_at_the_oldest_mailbox);
 	tcase_add_test(tc, changed_mailboxes_are_walked_by_id);
