@@ -42,41 +42,23 @@ void ifs_attr_message(struct ifs_fs *fs, fuse_ino_t ino,
 	attr_r->st_ctim.tv_sec = (time_t)msg->save_date;
 }
 
-static enum sqb_err count_children(struct sqb_store *st,
-				   struct sqb_mailbox_id box, nlink_t *count_r)
+void ifs_attr_mailbox(struct ifs_fs *fs, const struct sqb_mailbox_info *info,
+		      struct stat *attr_r)
 {
-	struct sqb_mailbox_id first = { 0 };
-	struct sqb_child_iter *it = sqb_child_iter_begin(st, box, first);
-	struct sqb_mailbox_info info;
-	nlink_t count = 0;
+	struct sqb_mailbox_id box = info->status.id;
 
-	while (sqb_child_iter_next(it, &info))
-		count++;
-	*count_r = count;
-	return sqb_child_iter_end(&it);
-}
-
-enum sqb_err ifs_attr_mailbox(struct ifs_fs *fs, struct sqb_store *st,
-			      struct sqb_mailbox_id box, struct stat *attr_r)
-{
-	struct sqb_mailbox_status status;
-	nlink_t children = 0;
-	enum sqb_err err = SQB_OK;
-
-	if (box.n != 0)
-		err = sqb_mailbox_status(st, box, &status);
-	if (err == SQB_OK && (box.n == 0 || status.has_children))
-		err = count_children(st, box, &children);
-	if (err != SQB_OK)
-		return err;
 	fill(fs, ifs_ino_mailbox(box), S_IFDIR | (0777 & ~fs->opts->umask),
 	     attr_r);
-	attr_r->st_nlink = 2 + children;
-	if (!ifs_folder_mtime(fs, box, &attr_r->st_mtim))
+	attr_r->st_nlink = 2 + (nlink_t)info->children;
+	if (!ifs_folder_mtime(fs, box, &attr_r->st_mtim)) {
 		attr_r->st_mtim = fs->mounted;
+		if (info->last_saved > 0) {
+			attr_r->st_mtim.tv_sec = (time_t)info->last_saved;
+			attr_r->st_mtim.tv_nsec = 0;
+		}
+	}
 	attr_r->st_ctim = attr_r->st_mtim;
 	attr_r->st_atim = attr_r->st_mtim;
-	return SQB_OK;
 }
 
 void ifs_attr_made(struct ifs_fs *fs, fuse_ino_t ino, mode_t mode,
@@ -146,9 +128,13 @@ static int attr_of_mailbox(struct ifs_fs *fs, struct sqb_mailbox_id box,
 			   struct stat *attr_r)
 {
 	struct sqb_store *st = ifs_read_begin(fs);
-	int ret = ifs_errno(fs, st, ifs_attr_mailbox(fs, st, box, attr_r));
+	struct sqb_mailbox_info info;
+	enum sqb_err err = sqb_mailbox_info_get(st, box, &info);
+	int ret = ifs_errno(fs, st, err);
 
 	ifs_read_end(fs);
+	if (ret == 0)
+		ifs_attr_mailbox(fs, &info, attr_r);
 	return ret;
 }
 

@@ -11,15 +11,16 @@
  * The one place that fills in what stat(2) shows.
  *
  * A message: mtime is INTERNALDATE, the size is that of the file, ctime when it
- * came into its folder.  A folder: mtime is the last arrival or expunge, nlink
- * is 2 and a child each.  All belongs to whom the options say.
+ * came into its folder.  A folder: mtime is the last arrival or expunge since
+ * the mount, before that when its newest message came into it; nlink is 2 and a
+ * child each.  All belongs to whom the options say.
  */
 void ifs_attr_message(struct ifs_fs *fs, fuse_ino_t ino,
 		      const struct sqb_message *msg, struct stat *attr_r);
 
-/* Of a mailbox, or the root for id 0; SQB_NOTFOUND is an answer. */
-enum sqb_err ifs_attr_mailbox(struct ifs_fs *fs, struct sqb_store *st,
-			      struct sqb_mailbox_id box, struct stat *attr_r);
+/* Of a mailbox as sqb_mailbox_info_get() or a walk of children shows it. */
+void ifs_attr_mailbox(struct ifs_fs *fs, const struct sqb_mailbox_info *info,
+		      struct stat *attr_r);
 
 /* Of what is made up (.imapfs): all times are that of the mount. */
 void ifs_attr_made(struct ifs_fs *fs, fuse_ino_t ino, mode_t mode,

@@ -110,22 +110,18 @@ static enum sqb_err add_mailboxes(struct listing *l, struct sqb_store *st,
 	bool maildir = l->fs->opts->layout == IFS_LAYOUT_MAILDIR;
 	char name[IFS_NAME_MAX + 1];
 	struct sqb_mailbox_info info;
-	enum sqb_err err = SQB_OK, end;
 	struct stat attr;
 
-	while (*room && err == SQB_OK && sqb_child_iter_next(it, &info)) {
+	while (*room && sqb_child_iter_next(it, &info)) {
 		if (info.status.id.n > IFS_BOX_MAX)
 			continue;
 		ifs_level_encode(info.name, maildir, name);
-		err = ifs_attr_mailbox(l->fs, st, info.status.id, &attr);
-		if (err == SQB_OK)
-			*room = add_known(
-				l, name, &attr,
-				offset_of(SECTION_MAILBOXES,
-					  (uint64_t)info.status.id.n));
+		ifs_attr_mailbox(l->fs, &info, &attr);
+		*room = add_known(l, name, &attr,
+				  offset_of(SECTION_MAILBOXES,
+					    (uint64_t)info.status.id.n));
 	}
-	end = sqb_child_iter_end(&it);
-	return err != SQB_OK ? err : end;
+	return sqb_child_iter_end(&it);
 }
 
 static enum sqb_err add_messages(struct listing *l, struct sqb_store *st,

@@ -141,13 +141,17 @@ static int attr_of_mailbox(struct ifs_fs *fs, fuse_ino_t ino,
 			   struct stat *attr_r)
 {
 	struct sqb_store *st = ifs_read_begin(fs);
+	struct sqb_mailbox_info info;
 	int ret = ifs_errno(fs, st,
-			    ifs_attr_mailbox(fs, st, ifs_ino_box(ino), attr_r));
+			    sqb_mailbox_info_get(st, ifs_ino_box(ino), &info));
 
 	ifs_read_end(fs);
+	if (ret != 0)
+		return ret;
+	ifs_attr_mailbox(fs, &info, attr_r);
 	attr_r->st_ino = ino;
 	attr_r->st_mode = S_IFDIR | 0500;
-	return ret;
+	return 0;
 }
 
 int ifs_text_attr(struct ifs_fs *fs, fuse_ino_t ino, struct stat *attr_r)
