@@ -17,6 +17,7 @@
 #include "fuse/inode.h"
 #include "fuse/log.h"
 #include "fuse/names.h"
+#include "fuse/remove.h"
 
 #define PIECE SQB_BODY_CHUNK
 
@@ -135,8 +136,11 @@ static enum sqb_err old_name(struct sqb_store *st, const struct commit *c,
 	return SQB_OK;
 }
 
-static enum sqb_err remove_old(struct sqb_store *st, const struct commit *c)
+static enum sqb_err remove_old(struct ifs_fs *fs, struct sqb_store *st,
+			       const struct commit *c)
 {
+	if (!c->made)
+		return ifs_remove_message(fs, st, c->box, c->old);
 	return sqb_message_expunge(st, c->box, c->old, c->old, NULL);
 }
 
@@ -153,8 +157,8 @@ static enum sqb_err set_name(struct sqb_store *st, const struct commit *c,
 }
 
 /* SQB_NOTFOUND: the old one, or the mailbox, is gone. */
-static enum sqb_err exchange(struct sqb_store *st, struct commit *c,
-			     struct sqb_body_writer *w)
+static enum sqb_err exchange(struct ifs_fs *fs, struct sqb_store *st,
+			     struct commit *c, struct sqb_body_writer *w)
 {
 	bool inherits = c->old != 0 || c->shares;
 	struct sqb_message from;
@@ -173,7 +177,7 @@ static enum sqb_err exchange(struct sqb_store *st, struct commit *c,
 				: sqb_message_append(st, c->box, w, &c->args,
 						     &c->uid);
 	if (err == SQB_OK && c->old != 0)
-		err = remove_old(st, c);
+		err = remove_old(fs, st, c);
 	if (err == SQB_OK)
 		err = set_name(st, c, name != NULL ? name : c->name);
 	free(name);
@@ -207,7 +211,7 @@ static int transact(struct ifs_fs *fs, struct ifs_file *file, struct commit *c,
 	int ret;
 
 	if (err == SQB_OK) {
-		err = exchange(st, c, w);
+		err = exchange(fs, st, c, w);
 		ret = ifs_write_finish(fs, st, err);
 		/* The file was there a moment ago. */
 		if (err == SQB_NOTFOUND)

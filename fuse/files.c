@@ -349,22 +349,38 @@ struct ifs_file *ifs_file_new(struct ifs_files *files, fuse_ino_t dir,
 	return file;
 }
 
-struct ifs_file *ifs_file_of_message(struct ifs_files *files,
-				     struct sqb_mailbox_id box, uint32_t uid)
+static void set_message(struct ifs_files *files, struct ifs_file *file,
+			struct sqb_mailbox_id box, uint32_t uid)
+{
+	unlink_name(files, file);
+	unlink_message(files, file);
+	file->box = box;
+	file->uid = uid;
+	if (uid != 0)
+		link_message(files, file);
+}
+
+static struct ifs_file *make_of_message(struct ifs_files *files,
+					struct sqb_mailbox_id box, uint32_t uid)
 {
 	fuse_ino_t ino = ifs_ino_message(box, uid);
-	struct ifs_file *file;
+	struct ifs_file *file = find_message(files, box, uid);
 
-	(void)pthread_mutex_lock(&files->lock);
-	file = find_message(files, box, uid);
 	if (file == NULL && (file = find_ino(files, ino)) == NULL) {
 		file = add(files, ino);
 		file->more_lookups = true;
-		file->box = box;
-		file->uid = uid;
-		link_message(files, file);
+		set_message(files, file, box, uid);
 	}
-	(void)hold(file);
+	return file;
+}
+
+struct ifs_file *ifs_file_of_message(struct ifs_files *files,
+				     struct sqb_mailbox_id box, uint32_t uid)
+{
+	struct ifs_file *file;
+
+	(void)pthread_mutex_lock(&files->lock);
+	file = hold(make_of_message(files, box, uid));
 	(void)pthread_mutex_unlock(&files->lock);
 	return file;
 }
@@ -393,12 +409,19 @@ void ifs_file_set_message(struct ifs_files *files, struct ifs_file *file,
 			  struct sqb_mailbox_id box, uint32_t uid)
 {
 	(void)pthread_mutex_lock(&files->lock);
-	unlink_name(files, file);
-	unlink_message(files, file);
-	file->box = box;
-	file->uid = uid;
-	if (uid != 0)
-		link_message(files, file);
+	set_message(files, file, box, uid);
+	(void)pthread_mutex_unlock(&files->lock);
+}
+
+void ifs_files_moved(struct ifs_files *files, struct sqb_mailbox_id box,
+		     uint32_t uid, struct sqb_mailbox_id new_box,
+		     uint32_t new_uid)
+{
+	struct ifs_file *file;
+
+	(void)pthread_mutex_lock(&files->lock);
+	file = make_of_message(files, box, uid);
+	set_message(files, file, new_box, new_uid);
 	(void)pthread_mutex_unlock(&files->lock);
 }
 

@@ -87,6 +87,14 @@ bool ifs_file_rename(struct ifs_files *files, struct ifs_file *file,
 /* Scratch no more: it lives on as long as it is open. */
 void ifs_file_unname(struct ifs_files *files, struct ifs_file *file);
 
+/*
+ * A message that the kernel knows has become another one, be it moved or
+ * replaced, and keeps its number.
+ */
+void ifs_files_moved(struct ifs_files *files, struct sqb_mailbox_id box,
+		     uint32_t uid, struct sqb_mailbox_id new_box,
+		     uint32_t new_uid);
+
 /* What message is a file?  False: none.  A copy that others may outdate. */
 bool ifs_file_message(struct ifs_files *files, struct ifs_file *file,
 		      struct sqb_mailbox_id *box_r, uint32_t *uid_r);

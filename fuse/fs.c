@@ -141,6 +141,7 @@ struct sqb_store *ifs_write_begin(struct ifs_fs *fs)
 		waited < IFS_WRITE_TIMEOUT_SECS
 			? (unsigned int)(IFS_WRITE_TIMEOUT_SECS - waited)
 			: 1);
+	fs->write_tell = false;
 	return fs->write_st;
 }
 
@@ -152,6 +153,11 @@ void ifs_write_end(struct ifs_fs *fs)
 	(void)pthread_mutex_unlock(&fs->write_lock);
 }
 
+void ifs_write_tell(struct ifs_fs *fs)
+{
+	fs->write_tell = true;
+}
+
 int ifs_write_finish(struct ifs_fs *fs, struct sqb_store *st, enum sqb_err err)
 {
 	uint64_t modseq;
@@ -160,7 +166,8 @@ int ifs_write_finish(struct ifs_fs *fs, struct sqb_store *st, enum sqb_err err)
 		err = sqb_txn_modseq(st, &modseq);
 	if (err == SQB_OK) {
 		/* Before others can see it, or we might be told of it. */
-		ifs_inval_own(fs, modseq);
+		if (!fs->write_tell)
+			ifs_inval_own(fs, modseq);
 		err = sqb_txn_commit(st);
 	} else {
 		sqb_txn_rollback(st);

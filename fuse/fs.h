@@ -58,6 +58,7 @@ struct ifs_fs {
 	uint64_t write_queued, write_served; /* tickets: a queue, by coming */
 	struct sqb_store *read_st;           /* own */
 	struct sqb_store *write_st; /* own; NULL in a read-only mount */
+	bool write_tell; /* ifs_write_tell() was called; of the write_lock */
 };
 
 /* How long a request waits for other writers, ours and those of others. */
@@ -95,8 +96,15 @@ void ifs_write_end(struct ifs_fs *fs);
 /*
  * A write transaction of the writing handle, ended: made durable if err is
  * SQB_OK, else rolled back.  What it changed is not told to our own kernel,
- * which knows.  Returns an errno value, 0 if all is well.
+ * which knows, but for ifs_write_tell().  Returns an errno value, 0 if all is
+ * well.
  */
 int ifs_write_finish(struct ifs_fs *fs, struct sqb_store *st, enum sqb_err err);
+
+/*
+ * The transaction changes what the kernel did not ask for, too: tell it of all,
+ * as if another had done it.
+ */
+void ifs_write_tell(struct ifs_fs *fs);
 
 #endif

@@ -9,8 +9,11 @@
 #include "fuse/dir.h"
 #include "fuse/fs.h"
 #include "fuse/log.h"
+#include "fuse/make.h"
 #include "fuse/read.h"
 #include "fuse/ready.h"
+#include "fuse/remove.h"
+#include "fuse/rename.h"
 #include "fuse/setattr.h"
 #include "fuse/write.h"
 
@@ -61,6 +64,13 @@ const struct fuse_lowlevel_ops ifs_ops = {
 	.readdirplus = ifs_readdirplus,
 	.releasedir = ifs_releasedir,
 	.statfs = ifs_statfs,
+
+	.mkdir = ifs_mkdir,
+	.symlink = ifs_symlink,
+	.link = ifs_link,
+	.unlink = ifs_unlink,
+	.rmdir = ifs_rmdir,
+	.rename = ifs_rename,
 
 	.open = ifs_open,
 	.read = ifs_read,

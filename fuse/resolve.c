@@ -92,41 +92,37 @@ enum sqb_err ifs_find_message(struct sqb_store *st, struct sqb_mailbox_id box,
 	return check_computed(st, box, uid, name, msg_r);
 }
 
-static int find_stored(struct ifs_fs *fs, fuse_ino_t parent, const char *name,
-		       struct ifs_entry *entry_r)
+static enum sqb_err find_stored(struct ifs_fs *fs, struct sqb_store *st,
+				struct sqb_mailbox_id box, const char *name,
+				struct ifs_entry *entry_r)
 {
-	struct sqb_store *st = ifs_read_begin(fs);
-	struct sqb_mailbox_id box = { 0 };
+	enum sqb_err err = SQB_NOTFOUND;
 	struct sqb_message msg;
-	enum sqb_err err;
-	int ret;
 
-	if (ifs_node_kind(parent) == IFS_NODE_MAILBOX)
-		box = ifs_ino_box(parent);
-	if (ifs_name_is_message(name)) {
+	if (!ifs_name_is_message(name)) {
+		entry_r->kind = IFS_ENTRY_MAILBOX;
+		err = ifs_find_mailbox(fs, st, box, name, &entry_r->box);
+		if (err == SQB_OK)
+			entry_r->ino = ifs_ino_mailbox(entry_r->box);
+	}
+	if (err == SQB_NOTFOUND && box.n != 0) {
 		entry_r->kind = IFS_ENTRY_MESSAGE;
-		err = box.n == 0 ? SQB_NOTFOUND
-				 : ifs_find_message(st, box, name, &msg);
+		err = ifs_find_message(st, box, name, &msg);
 		if (err == SQB_OK) {
 			entry_r->box = box;
 			entry_r->uid = msg.uid;
 			entry_r->ino =
 				ifs_ino_of_message(fs->files, box, msg.uid);
 		}
-	} else {
-		entry_r->kind = IFS_ENTRY_MAILBOX;
-		err = ifs_find_mailbox(fs, st, box, name, &entry_r->box);
-		if (err == SQB_OK)
-			entry_r->ino = ifs_ino_mailbox(entry_r->box);
 	}
-	ret = ifs_errno(fs, st, err);
-	ifs_read_end(fs);
-	return ret;
+	return err;
 }
 
 int ifs_resolve(struct ifs_fs *fs, fuse_ino_t parent, const char *name,
 		struct ifs_entry *entry_r)
 {
+	struct sqb_mailbox_id box = { 0 };
+	struct sqb_store *st;
 	int ret;
 
 	memset(entry_r, 0, sizeof(*entry_r));
@@ -134,7 +130,11 @@ int ifs_resolve(struct ifs_fs *fs, fuse_ino_t parent, const char *name,
 		return EROFS;
 	if (strlen(name) > IFS_NAME_MAX)
 		return ENAMETOOLONG;
-	ret = find_stored(fs, parent, name, entry_r);
+	if (ifs_node_kind(parent) == IFS_NODE_MAILBOX)
+		box = ifs_ino_box(parent);
+	st = ifs_read_begin(fs);
+	ret = ifs_errno(fs, st, find_stored(fs, st, box, name, entry_r));
+	ifs_read_end(fs);
 	if (ret != ENOENT)
 		return ret;
 	entry_r->file = ifs_file_named(fs->files, parent, name);
@@ -142,12 +142,46 @@ int ifs_resolve(struct ifs_fs *fs, fuse_ino_t parent, const char *name,
 		return ENOENT;
 	entry_r->kind = IFS_ENTRY_SCRATCH;
 	entry_r->ino = entry_r->file->ino;
-	if (ifs_node_kind(parent) == IFS_NODE_MAILBOX)
-		entry_r->box = ifs_ino_box(parent);
+	entry_r->box = box;
 	return 0;
 }
 
 void ifs_entry_release(struct ifs_fs *fs, struct ifs_entry *entry)
 {
 	ifs_file_put(fs->files, &entry->file);
+}
+
+int ifs_dir_writable(struct ifs_fs *fs, fuse_ino_t dir, const char *name,
+		     struct sqb_mailbox_id *box_r)
+{
+	if (fs->opts->readonly || ifs_hidden_name(dir, name))
+		return EROFS;
+	box_r->n = 0;
+	switch (ifs_node_kind(dir)) {
+	case IFS_NODE_ROOT:
+		return 0;
+	case IFS_NODE_MAILBOX:
+		*box_r = ifs_ino_box(dir);
+		return 0;
+	case IFS_NODE_LOCAL:
+	case IFS_NODE_MESSAGE:
+		return ENOTDIR;
+	case IFS_NODE_LAYOUT:
+	case IFS_NODE_HIDDEN:
+		return EPERM;
+	}
+	return EPERM;
+}
+
+enum sqb_err ifs_is_inbox(struct sqb_store *st, struct sqb_mailbox_id box,
+			  bool *inbox_r)
+{
+	struct sqb_mailbox_id root = { 0 }, inbox;
+	enum sqb_err err = sqb_mailbox_child(st, root, "INBOX", &inbox);
+
+	if (err == SQB_OK || err == SQB_NOTFOUND) {
+		*inbox_r = err == SQB_OK && inbox.n == box.n;
+		err = SQB_OK;
+	}
+	return err;
 }

@@ -25,10 +25,21 @@ struct ifs_entry {
  * Find a name in the directory parent (the root or a mailbox).  Returns 0,
  * ENOENT (nothing is called so), EROFS (it is .imapfs, or below that), or
  * another errno value.
+ *
+ * What ends in .eml is a message or scratch.  Of other names mailboxes come
+ * first, then messages that a program has renamed (rename.h), then scratch.
  */
 int ifs_resolve(struct ifs_fs *fs, fuse_ino_t parent, const char *name,
 		struct ifs_entry *entry_r);
 void ifs_entry_release(struct ifs_fs *fs, struct ifs_entry *entry);
+
+/*
+ * May a program make, remove or rename something of this name in a directory?
+ * 0, and the mailbox that it is, n = 0 for the root; EROFS, also for .imapfs;
+ * EPERM: what is in there is made by the mount.
+ */
+int ifs_dir_writable(struct ifs_fs *fs, fuse_ino_t dir, const char *name,
+		     struct sqb_mailbox_id *box_r);
 
 /* The same, with the reading or writing handle at hand. */
 enum sqb_err ifs_find_mailbox(struct ifs_fs *fs, struct sqb_store *st,
@@ -36,5 +47,8 @@ enum sqb_err ifs_find_mailbox(struct ifs_fs *fs, struct sqb_store *st,
 			      struct sqb_mailbox_id *id_r);
 enum sqb_err ifs_find_message(struct sqb_store *st, struct sqb_mailbox_id box,
 			      const char *name, struct sqb_message *msg_r);
+
+enum sqb_err ifs_is_inbox(struct sqb_store *st, struct sqb_mailbox_id box,
+			  bool *inbox_r);
 
 #endif

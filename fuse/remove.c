@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: MIT */
+/* Copyright (c) 2026 the sqbox authors */
+#include "fuse/remove.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/entry.h"
+#include "common/subscription.h"
+#include "common/txn.h"
+#include "fuse/folders.h"
+#include "fuse/ifs-error.h"
+#include "fuse/inode.h"
+#include "fuse/names.h"
+#include "fuse/resolve.h"
+
+/* SQB_NOTFOUND is an answer. */
+static enum sqb_err find_trash(struct sqb_store *st,
+			       struct sqb_mailbox_id *trash_r)
+{
+	static const char *const names[] = { "Trash", "INBOX/Trash" };
+	struct sqb_mailbox_status status;
+	enum sqb_err err = sqb_mailbox_find_use(st, SQB_USE_TRASH, trash_r);
+	size_t i;
+
+	for (i = 0; err == SQB_NOTFOUND && i < 2; i++)
+		err = sqb_mailbox_find(st, names[i], trash_r);
+	if (err == SQB_OK)
+		err = sqb_mailbox_status(st, *trash_r, &status);
+	return err == SQB_OK && status.noselect ? SQB_NOTFOUND : err;
+}
+
+static enum sqb_err is_below(struct sqb_store *st, struct sqb_mailbox_id box,
+			     struct sqb_mailbox_id top, bool *below_r)
+{
+	struct sqb_mailbox_status status;
+	enum sqb_err err = SQB_OK;
+
+	while (err == SQB_OK && box.n != 0 && box.n != top.n) {
+		err = sqb_mailbox_status(st, box, &status);
+		box = status.parent;
+	}
+	if (err == SQB_OK)
+		*below_r = box.n == top.n;
+	return err;
+}
+
+/* Where does rm put what is in a mailbox?  SQB_NOTFOUND: nowhere. */
+static enum sqb_err trash_for(struct ifs_fs *fs, struct sqb_store *st,
+			      struct sqb_mailbox_id box,
+			      struct sqb_mailbox_id *trash_r)
+{
+	enum sqb_err err = SQB_NOTFOUND;
+	bool below = false;
+
+	if (fs->opts->rm == IFS_RM_TRASH)
+		err = find_trash(st, trash_r);
+	if (err == SQB_OK)
+		err = is_below(st, box, *trash_r, &below);
+	return err == SQB_OK && below ? SQB_NOTFOUND : err;
+}
+
+/* The name as the mount shows it, to free(). */
+static enum sqb_err shown_name(struct sqb_store *st, struct sqb_mailbox_id box,
+			       uint32_t uid, char **name_r)
+{
+	char computed[IFS_NAME_MAX + 1];
+	struct sqb_message msg;
+	enum sqb_err err = sqb_entry_name_get(st, box, uid, name_r);
+
+	if (err != SQB_NOTFOUND)
+		return err;
+	err = sqb_message_get(st, box, uid, &msg);
+	if (err != SQB_OK)
+		return err;
+	ifs_name_generate(msg.date, box, uid, computed);
+	*name_r = strdup(computed);
+	return *name_r != NULL ? SQB_OK : SQB_INTERNAL;
+}
+
+static enum sqb_err move_to_trash(struct sqb_store *st,
+				  struct ifs_removed *removed)
+{
+	char *name = NULL;
+	enum sqb_err err;
+
+	err = shown_name(st, removed->box, removed->uid, &name);
+	if (err == SQB_OK)
+		err = sqb_message_move(st, removed->box, removed->uid,
+				       removed->trash, NULL,
+				       &removed->trash_uid);
+	if (err == SQB_OK) {
+		err = sqb_entry_name_set(st, removed->trash,
+					 removed->trash_uid, name);
+		if (err == SQB_EXISTS)
+			err = SQB_OK;
+	}
+	free(name);
+	return err;
+}
+
+static enum sqb_err expunge(struct sqb_store *st, struct sqb_mailbox_id box,
+			    uint32_t uid)
+{
+	uint64_t expunged = 0;
+	enum sqb_err err = sqb_message_expunge(st, box, uid, uid, &expunged);
+
+	return err == SQB_OK && expunged == 0 ? SQB_NOTFOUND : err;
+}
+
+enum sqb_err ifs_remove_message_to(struct ifs_fs *fs, struct sqb_store *st,
+				   struct sqb_mailbox_id box, uint32_t uid,
+				   struct ifs_removed *removed_r)
+{
+	struct ifs_removed removed = { .box = box, .uid = uid };
+	enum sqb_err err = trash_for(fs, st, box, &removed.trash);
+
+	if (err == SQB_OK) {
+		ifs_write_tell(fs);
+		err = move_to_trash(st, &removed);
+	} else if (err == SQB_NOTFOUND) {
+		err = expunge(st, box, uid);
+	}
+	if (err == SQB_OK)
+		*removed_r = removed;
+	return err;
+}
+
+enum sqb_err ifs_remove_message(struct ifs_fs *fs, struct sqb_store *st,
+				struct sqb_mailbox_id box, uint32_t uid)
+{
+	struct ifs_removed removed;
+
+	return ifs_remove_message_to(fs, st, box, uid, &removed);
+}
+
+void ifs_removed_done(struct ifs_fs *fs, const struct ifs_removed *removed)
+{
+	if (removed->uid == 0)
+		return;
+	if (removed->trash_uid != 0) {
+		ifs_files_moved(fs->files, removed->box, removed->uid,
+				removed->trash, removed->trash_uid);
+		ifs_folder_touch(fs, removed->trash);
+	}
+	ifs_folder_touch(fs, removed->box);
+}
+
+static int unlink_message(struct ifs_fs *fs, struct sqb_mailbox_id box,
+			  const char *name)
+{
+	struct sqb_store *st = ifs_write_begin(fs);
+	struct ifs_removed removed = { .uid = 0 };
+	struct sqb_message msg;
+	enum sqb_err err = sqb_txn_begin(st);
+	int ret;
+
+	if (err == SQB_OK)
+		err = ifs_find_message(st, box, name, &msg);
+	if (err == SQB_OK)
+		err = ifs_remove_message_to(fs, st, box, msg.uid, &removed);
+	ret = ifs_write_finish(fs, st, err);
+	ifs_write_end(fs);
+	if (ret == 0)
+		ifs_removed_done(fs, &removed);
+	return ret;
+}
+
+static int do_unlink(struct ifs_fs *fs, fuse_ino_t parent, const char *name)
+{
+	struct sqb_mailbox_id box;
+	struct ifs_entry entry;
+	int ret = ifs_dir_writable(fs, parent, name, &box);
+
+	if (ret == 0)
+		ret = ifs_resolve(fs, parent, name, &entry);
+	if (ret != 0)
+		return ret;
+	switch (entry.kind) {
+	case IFS_ENTRY_MAILBOX:
+		ret = EISDIR;
+		break;
+	case IFS_ENTRY_MESSAGE:
+		ret = unlink_message(fs, box, name);
+		break;
+	case IFS_ENTRY_SCRATCH:
+		ifs_file_unname(fs->files, entry.file);
+		ifs_folder_touch(fs, box);
+		break;
+	}
+	ifs_entry_release(fs, &entry);
+	return ret;
+}
+
+void ifs_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	(void)fuse_reply_err(req, do_unlink(ifs_fs_of(req), parent, name));
+}
+
+/* Is there scratch in a folder? */
+static bool has_scratch(struct ifs_fs *fs, struct sqb_mailbox_id box)
+{
+	struct ifs_file **list;
+	size_t i, count = ifs_files_in(fs->files, ifs_ino_mailbox(box), 0,
+				       &list);
+
+	for (i = 0; i < count; i++)
+		ifs_file_put(fs->files, &list[i]);
+	free(list);
+	return count > 0;
+}
+
+static enum sqb_err delete_mailbox(struct sqb_store *st,
+				   struct sqb_mailbox_id box)
+{
+	char *name;
+	enum sqb_err err = sqb_mailbox_name(st, box, &name);
+
+	if (err != SQB_OK)
+		return err;
+	err = sqb_subscribe(st, name, false, NULL);
+	if (err == SQB_OK)
+		err = sqb_mailbox_delete(st, box);
+	free(name);
+	return err;
+}
+
+int ifs_remove_mailbox(struct ifs_fs *fs, struct sqb_store *st,
+		       struct sqb_mailbox_id box)
+{
+	struct sqb_mailbox_status status;
+	enum sqb_err err = sqb_mailbox_status(st, box, &status);
+	bool inbox = false;
+
+	if (err == SQB_OK)
+		err = ifs_is_inbox(st, box, &inbox);
+	if (err == SQB_OK && inbox)
+		return EBUSY;
+	if (err == SQB_OK && (status.messages > 0 || status.has_children ||
+			      has_scratch(fs, box)))
+		return ENOTEMPTY;
+	if (err == SQB_OK)
+		err = delete_mailbox(st, box);
+	return ifs_errno(fs, st, err);
+}
+
+static int rmdir_mailbox(struct ifs_fs *fs, struct sqb_mailbox_id parent,
+			 const char *name)
+{
+	struct sqb_store *st = ifs_write_begin(fs);
+	struct sqb_mailbox_id box;
+	enum sqb_err err = sqb_txn_begin(st);
+	int ret;
+
+	if (err == SQB_OK)
+		err = ifs_find_mailbox(fs, st, parent, name, &box);
+	ret = ifs_errno(fs, st, err);
+	if (ret == 0)
+		ret = ifs_remove_mailbox(fs, st, box);
+	if (ret == 0)
+		ret = ifs_write_finish(fs, st, SQB_OK);
+	sqb_txn_rollback(st);
+	ifs_write_end(fs);
+	if (ret == 0)
+		ifs_folder_touch(fs, parent);
+	return ret;
+}
+
+static int do_rmdir(struct ifs_fs *fs, fuse_ino_t parent, const char *name)
+{
+	struct sqb_mailbox_id box;
+	struct ifs_entry entry;
+	int ret = ifs_dir_writable(fs, parent, name, &box);
+
+	if (ret == 0)
+		ret = ifs_resolve(fs, parent, name, &entry);
+	if (ret != 0)
+		return ret;
+	ret = entry.kind == IFS_ENTRY_MAILBOX ? rmdir_mailbox(fs, box, name)
+					      : ENOTDIR;
+	ifs_entry_release(fs, &entry);
+	return ret;
+}
+
+void ifs_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	(void)fuse_reply_err(req, do_rmdir(ifs_fs_of(req), parent, name));
+}

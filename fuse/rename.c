@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: MIT */
+/* Copyright (c) 2026 the sqbox authors */
+#include "sqbox-config.h"
+
+#include "fuse/rename.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+
+#include "common/entry.h"
+#include "common/txn.h"
+#include "fuse/commit.h"
+#include "fuse/draft.h"
+#include "fuse/folders.h"
+#include "fuse/ifs-error.h"
+#include "fuse/log.h"
+#include "fuse/names.h"
+#include "fuse/remove.h"
+#include "fuse/rename-private.h"
+#include "fuse/resolve.h"
+
+/* NULL where the name is the one that is computed anyway. */
+static enum sqb_err set_name(struct sqb_store *st, struct sqb_mailbox_id box,
+			     uint32_t uid, const char *name)
+{
+	char computed[IFS_NAME_MAX + 1];
+	struct sqb_message msg;
+	enum sqb_err err = sqb_message_get(st, box, uid, &msg);
+
+	if (err != SQB_OK)
+		return err;
+	ifs_name_generate(msg.date, box, uid, computed);
+	return sqb_entry_name_set(st, box, uid,
+				  strcmp(name, computed) == 0 ? NULL : name);
+}
+
+/*
+ * The source moves first, so that in Trash its name is free for what it
+ * replaces, should it come from there.
+ */
+static enum sqb_err replace(const struct ifs_rename *r, struct sqb_store *st,
+			    uint32_t uid, uint32_t *new_uid,
+			    struct ifs_removed *over)
+{
+	struct sqb_message old;
+	enum sqb_err err = ifs_find_message(st, r->new_box, r->new_name, &old);
+	bool found = err == SQB_OK;
+
+	if (err != SQB_OK && err != SQB_NOTFOUND)
+		return err;
+	if (found && (r->flags & RENAME_NOREPLACE) != 0)
+		return SQB_EXISTS;
+	err = SQB_OK;
+	*new_uid = uid;
+	if (r->box.n != r->new_box.n)
+		err = sqb_message_move(st, r->box, uid, r->new_box, NULL,
+				       new_uid);
+	else if (found && old.uid == uid)
+		return SQB_OK;
+	if (err == SQB_OK && found)
+		err = ifs_remove_message_to(r->fs, st, r->new_box, old.uid,
+					    over);
+	if (err == SQB_OK)
+		err = set_name(st, r->new_box, *new_uid, r->new_name);
+	return err;
+}
+
+/* Scratch that had the new name goes, too. */
+static void drop_scratch(const struct ifs_rename *r)
+{
+	struct ifs_file *file = ifs_file_named(r->fs->files, r->new_dir,
+					       r->new_name);
+
+	if (file != NULL)
+		ifs_file_unname(r->fs->files, file);
+	ifs_file_put(r->fs->files, &file);
+}
+
+static void touch(const struct ifs_rename *r)
+{
+	ifs_folder_touch(r->fs, r->box);
+	if (r->box.n != r->new_box.n)
+		ifs_folder_touch(r->fs, r->new_box);
+}
+
+static int rename_message(const struct ifs_rename *r)
+{
+	struct ifs_removed over = { .uid = 0 };
+	struct sqb_store *st = ifs_write_begin(r->fs);
+	struct sqb_message msg = { .uid = 0 };
+	uint32_t new_uid = 0;
+	enum sqb_err err = sqb_txn_begin(st);
+	int ret;
+
+	if (err == SQB_OK)
+		err = ifs_find_message(st, r->box, r->name, &msg);
+	if (err == SQB_OK)
+		err = replace(r, st, msg.uid, &new_uid, &over);
+	ret = ifs_write_finish(r->fs, st, err);
+	ifs_write_end(r->fs);
+	if (ret != 0)
+		return ret;
+	ifs_removed_done(r->fs, &over);
+	if (r->box.n != r->new_box.n)
+		ifs_files_moved(r->fs->files, r->box, msg.uid, r->new_box,
+				new_uid);
+	drop_scratch(r);
+	touch(r);
+	return 0;
+}
+
+/* The name that a message is shown under: given, or NULL and computed. */
+static enum sqb_err swap_names(const struct ifs_rename *r, struct sqb_store *st)
+{
+	struct sqb_message a, b;
+	uint32_t uid_a, uid_b;
+	enum sqb_err err = ifs_find_message(st, r->box, r->name, &a);
+
+	if (err != SQB_OK)
+		return err;
+	uid_a = a.uid;
+	err = ifs_find_message(st, r->box, r->new_name, &b);
+	if (err != SQB_OK)
+		return err;
+	uid_b = b.uid;
+	if ((err = sqb_entry_name_set(st, r->box, uid_a, NULL)) != SQB_OK ||
+	    (err = set_name(st, r->box, uid_b, r->name)) != SQB_OK)
+		return err;
+	return set_name(st, r->box, uid_a, r->new_name);
+}
+
+static int exchange(const struct ifs_rename *r, const struct ifs_entry *from,
+		    const struct ifs_entry *to)
+{
+	struct sqb_store *st;
+	enum sqb_err err;
+	int ret;
+
+	if (from->kind != IFS_ENTRY_MESSAGE || to->kind != IFS_ENTRY_MESSAGE ||
+	    r->box.n != r->new_box.n)
+		return EINVAL;
+	st = ifs_write_begin(r->fs);
+	err = sqb_txn_begin(st);
+	if (err == SQB_OK)
+		err = swap_names(r, st);
+	ret = ifs_write_finish(r->fs, st, err);
+	ifs_write_end(r->fs);
+	if (ret == 0)
+		touch(r);
+	return ret;
+}
+
+/* A message that had the name which scratch gets now. */
+static int remove_replaced(const struct ifs_rename *r)
+{
+	struct ifs_removed over = { .uid = 0 };
+	struct sqb_store *st = ifs_write_begin(r->fs);
+	struct sqb_message msg;
+	enum sqb_err err = sqb_txn_begin(st);
+	int ret;
+
+	if (err == SQB_OK)
+		err = ifs_find_message(st, r->new_box, r->new_name, &msg);
+	if (err == SQB_OK)
+		err = ifs_remove_message_to(r->fs, st, r->new_box, msg.uid,
+					    &over);
+	ret = ifs_write_finish(r->fs, st, err == SQB_NOTFOUND ? SQB_OK : err);
+	ifs_write_end(r->fs);
+	if (ret == 0)
+		ifs_removed_done(r->fs, &over);
+	return ret;
+}
+
+static int rename_scratch(const struct ifs_rename *r, struct ifs_file *file,
+			  const struct ifs_entry *to)
+{
+	bool over = to != NULL && to->kind == IFS_ENTRY_MESSAGE;
+	bool append;
+	int ret = 0;
+
+	(void)pthread_mutex_lock(&file->lock);
+	append = r->new_box.n != 0 && ifs_name_is_message(r->new_name) &&
+		 file->draft != NULL && ifs_draft_size(file->draft) > 0;
+	if (append)
+		ret = ifs_commit_as(r->fs, file, r->new_box, r->new_name,
+				    over ? to->uid : 0);
+	else if (over)
+		ret = remove_replaced(r);
+	(void)pthread_mutex_unlock(&file->lock);
+	if (ret != 0)
+		return ret;
+	drop_scratch(r);
+	if (!append &&
+	    !ifs_file_rename(r->fs->files, file, r->new_dir, r->new_name))
+		return EEXIST;
+	touch(r);
+	return 0;
+}
+
+static int rename_file(const struct ifs_rename *r, const struct ifs_entry *from,
+		       const struct ifs_entry *to)
+{
+	if (to != NULL && to->kind == IFS_ENTRY_MAILBOX)
+		return EISDIR;
+	if (from->kind == IFS_ENTRY_SCRATCH)
+		return rename_scratch(r, from->file, to);
+	if (r->new_box.n != 0)
+		return rename_message(r);
+	ifs_log(r->fs->log, LOG_NOTICE,
+		"%s cannot be moved to the root: a message lies in a folder",
+		r->name);
+	return EPERM;
+}
+
+static int rename_entry(const struct ifs_rename *r,
+			const struct ifs_entry *from,
+			const struct ifs_entry *to)
+{
+	if ((r->flags & RENAME_EXCHANGE) != 0)
+		return to == NULL ? ENOENT : exchange(r, from, to);
+	if (to != NULL && (r->flags & RENAME_NOREPLACE) != 0)
+		return EEXIST;
+	if (to != NULL && to->ino == from->ino)
+		return 0;
+	if (from->kind != IFS_ENTRY_MAILBOX)
+		return rename_file(r, from, to);
+	if (to != NULL && to->kind != IFS_ENTRY_MAILBOX)
+		return ENOTDIR;
+	return ifs_rename_mailbox(r);
+}
+
+static int do_rename(struct ifs_rename *r)
+{
+	struct ifs_entry from, to;
+	int ret, found;
+
+	if ((r->flags & ~(unsigned int)(RENAME_NOREPLACE | RENAME_EXCHANGE)) !=
+		    0 ||
+	    r->flags == (RENAME_NOREPLACE | RENAME_EXCHANGE))
+		return EINVAL;
+	if ((ret = ifs_dir_writable(r->fs, r->dir, r->name, &r->box)) != 0 ||
+	    (ret = ifs_dir_writable(r->fs, r->new_dir, r->new_name,
+				    &r->new_box)) != 0 ||
+	    (ret = ifs_resolve(r->fs, r->dir, r->name, &from)) != 0)
+		return ret;
+	found = ifs_resolve(r->fs, r->new_dir, r->new_name, &to);
+	if (found == 0 || found == ENOENT)
+		ret = rename_entry(r, &from, found == 0 ? &to : NULL);
+	else
+		ret = found;
+	if (found == 0)
+		ifs_entry_release(r->fs, &to);
+	ifs_entry_release(r->fs, &from);
+	return ret;
+}
+
+void ifs_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
+		fuse_ino_t new_parent, const char *new_name, unsigned int flags)
+{
+	struct ifs_rename r = {
+		.fs = ifs_fs_of(req),
+		.dir = parent,
+		.new_dir = new_parent,
+		.name = name,
+		.new_name = new_name,
+		.flags = flags,
+	};
+
+	(void)fuse_reply_err(req, do_rename(&r));
+}
