@@ -18,6 +18,7 @@
 #include "fuse/log.h"
 #include "fuse/names.h"
 #include "fuse/remove.h"
+#include "fuse/xattr.h"
 
 #define PIECE SQB_BODY_CHUNK
 
@@ -193,6 +194,8 @@ static void settle(struct ifs_fs *fs, struct ifs_file *file,
 	ifs_folder_touch(fs, c->box);
 	file->dirty = false;
 	file->failed = false;
+	free(file->flags);
+	file->flags = NULL;
 	file->made = c->uid;
 	file->made_at = clock_seconds(CLOCK_MONOTONIC);
 	file->mtime.tv_sec = (time_t)c->args.date;
@@ -212,6 +215,8 @@ static int transact(struct ifs_fs *fs, struct ifs_file *file, struct commit *c,
 
 	if (err == SQB_OK) {
 		err = exchange(fs, st, c, w);
+		if (err == SQB_OK)
+			err = ifs_kept_flags_apply(st, file, c->box, c->uid);
 		ret = ifs_write_finish(fs, st, err);
 		/* The file was there a moment ago. */
 		if (err == SQB_NOTFOUND)

@@ -166,6 +166,7 @@ static void destroy(struct ifs_file *file)
 	ifs_draft_free(&file->draft);
 	(void)pthread_mutex_destroy(&file->lock);
 	free(file->name);
+	free(file->flags);
 	free(file);
 }
 

@@ -48,6 +48,7 @@ struct ifs_file {
 	mode_t mode;             /* of scratch: permission bits */
 	struct timespec mtime;   /* of scratch and drafts */
 	bool mtime_set;          /* by utimens: it becomes INTERNALDATE */
+	char *flags; /* own; of scratch: what the message will have (xattr.h) */
 };
 
 struct ifs_files *ifs_files_new(void);

@@ -16,6 +16,7 @@
 #include "fuse/rename.h"
 #include "fuse/setattr.h"
 #include "fuse/write.h"
+#include "fuse/xattr.h"
 
 /* Whoever started us as a daemon may go on using it. */
 static void leave_terminal(struct ifs_fs *fs)
@@ -71,6 +72,11 @@ const struct fuse_lowlevel_ops ifs_ops = {
 	.unlink = ifs_unlink,
 	.rmdir = ifs_rmdir,
 	.rename = ifs_rename,
+
+	.getxattr = ifs_getxattr,
+	.listxattr = ifs_listxattr,
+	.setxattr = ifs_setxattr,
+	.removexattr = ifs_removexattr,
 
 	.open = ifs_open,
 	.read = ifs_read,
