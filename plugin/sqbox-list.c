@@ -8,13 +8,13 @@
 #include "lib.h"
 #include "array.h"
 #include "hostpid.h"
-#include "imap-match.h"
 #include "mailbox-tree.h"
 #include "mailbox-list-subscriptions.h"
 #include "time-util.h"
 #include "unlink-directory.h"
 #include "sqbox-compat.h"
 #include "sqbox-error.h"
+#include "sqbox-list-iter.h"
 #include "sqbox-list-notify.h"
 #include "sqbox-storage.h"
 #include "common/subscription.h"
@@ -24,13 +24,6 @@
 #define SQBOX_GLOBAL_TEMP_PREFIX ".temp."
 /* For how long a look-up is good, unless we change the tree ourselves. */
 #define SQBOX_LIST_FOUND_MSECS 100
-
-struct sqbox_list_iterate_context {
-	struct mailbox_list_iterate_context ctx;
-	struct mailbox_tree_context *tree;
-	struct mailbox_tree_iterate_context *iter;
-	struct mailbox_info info;
-};
 
 static struct mailbox_list *sqbox_list_alloc(void)
 {
@@ -159,161 +152,6 @@ sqbox_list_get_temp_prefix(struct mailbox_list *_list, bool global)
 {
 	return global ? SQBOX_GLOBAL_TEMP_PREFIX :
 			SQBOX_LIST(_list)->temp_prefix;
-}
-
-/* Iteration */
-
-static void
-sqbox_list_add(struct sqbox_list_iterate_context *ctx, const char *name,
-	       const char *vname, const struct sqb_mailbox_status *status)
-{
-	struct mailbox_list_iter_update_context update_ctx;
-
-	if (sqbox_mailbox_is_unborn(name, status))
-		return;
-	i_zero(&update_ctx);
-	update_ctx.iter_ctx = &ctx->ctx;
-	update_ctx.tree_ctx = ctx->tree;
-	update_ctx.glob = ctx->ctx.glob;
-	update_ctx.match_parents = TRUE;
-	update_ctx.leaf_flags = status->noselect ? MAILBOX_NOSELECT : 0;
-	update_ctx.leaf_flags |=
-		status->has_children ? MAILBOX_CHILDREN : MAILBOX_NOCHILDREN;
-	mailbox_list_iter_update(&update_ctx, vname);
-}
-
-static enum sqb_err
-sqbox_list_add_all(struct sqbox_list_iterate_context *ctx, struct sqb_store *st)
-{
-	struct sqb_mailbox_iter *iter;
-	struct sqb_mailbox_info info;
-
-	iter = sqb_mailbox_iter_begin(st);
-	while (sqb_mailbox_iter_next(iter, &info))
-		T_BEGIN
-		{
-			sqbox_list_add(ctx, info.name,
-				       mailbox_list_get_vname(ctx->ctx.list,
-							      info.name),
-				       &info.status);
-		}
-	T_END;
-	return sqb_mailbox_iter_end(&iter);
-}
-
-static enum sqb_err sqbox_list_add_one(struct sqbox_list_iterate_context *ctx,
-				       struct sqb_store *st, const char *vname)
-{
-	const char *name = mailbox_list_get_storage_name(ctx->ctx.list, vname);
-	struct sqb_mailbox_status status;
-	struct sqb_mailbox_id id;
-	enum sqb_err err;
-
-	err = sqb_mailbox_find(st, name, &id);
-	if (err == SQB_OK)
-		err = sqb_mailbox_status(st, id, &status);
-	if (err == SQB_NOTFOUND || err == SQB_INVALID)
-		return SQB_OK;
-	if (err == SQB_OK)
-		sqbox_list_add(ctx, name, vname, &status);
-	return err;
-}
-
-static int sqbox_list_fill_tree(struct sqbox_list_iterate_context *ctx,
-				const char *const *patterns)
-{
-	struct sqb_store *st = SQBOX_LIST(ctx->ctx.list)->account->st;
-	enum sqb_err err;
-
-	/* Dovecot asks for single names often: once for each subscription. */
-	if (patterns[0] != NULL && patterns[1] == NULL &&
-	    strpbrk(patterns[0], "*%") == NULL)
-		err = sqbox_list_add_one(ctx, st, patterns[0]);
-	else
-		err = sqbox_list_add_all(ctx, st);
-	if (err != SQB_OK) {
-		sqbox_list_set_error(ctx->ctx.list, st, "", err);
-		return -1;
-	}
-	return 0;
-}
-
-static struct mailbox_list_iterate_context *
-sqbox_list_iter_init(struct mailbox_list *list, const char *const *patterns,
-		     enum mailbox_list_iter_flags flags)
-{
-	struct sqbox_list_iterate_context *ctx;
-	char ns_sep = mail_namespace_get_sep(list->ns);
-	pool_t pool;
-
-	if ((flags & MAILBOX_LIST_ITER_SELECT_SUBSCRIBED) != 0) {
-		return mailbox_list_subscriptions_iter_init(list, patterns,
-							    flags);
-	}
-
-	pool = pool_alloconly_create("sqbox list iter", 2048);
-	ctx = p_new(pool, struct sqbox_list_iterate_context, 1);
-	ctx->ctx.pool = pool;
-	ctx->ctx.list = list;
-	ctx->ctx.flags = flags;
-	ctx->ctx.glob = imap_match_init_multiple(pool, patterns, TRUE, ns_sep);
-	array_create(&ctx->ctx.module_contexts, pool, sizeof(void *), 5);
-	ctx->info.ns = list->ns;
-
-	ctx->tree = mailbox_tree_init(ns_sep);
-	mailbox_tree_set_parents_nonexistent(ctx->tree);
-	if (sqbox_list_fill_tree(ctx, patterns) < 0)
-		ctx->ctx.failed = TRUE;
-	ctx->iter = mailbox_tree_iterate_init(ctx->tree, NULL, MAILBOX_MATCHED);
-	return &ctx->ctx;
-}
-
-static const struct mailbox_info *
-sqbox_list_iter_next(struct mailbox_list_iterate_context *_ctx)
-{
-	struct sqbox_list_iterate_context *ctx =
-		container_of(_ctx, struct sqbox_list_iterate_context, ctx);
-	struct mail_namespace *ns = _ctx->list->ns;
-	struct mailbox_node *node;
-	const char *vname;
-
-	if ((_ctx->flags & MAILBOX_LIST_ITER_SELECT_SUBSCRIBED) != 0)
-		return mailbox_list_subscriptions_iter_next(_ctx);
-	if (_ctx->failed)
-		return NULL;
-
-	do {
-		node = mailbox_tree_iterate_next(ctx->iter, &vname);
-		if (node == NULL)
-			return mailbox_list_iter_default_next(_ctx);
-		/* The prefix itself is listed by the caller. */
-	} while (ns->prefix_len > 0 && strlen(vname) == ns->prefix_len - 1 &&
-		 strncmp(vname, ns->prefix, ns->prefix_len - 1) == 0 &&
-		 strcasecmp(vname, "INBOX") != 0);
-
-	ctx->info.vname = vname;
-	ctx->info.flags = node->flags & ENUM_NEGATE(MAILBOX_MATCHED);
-	if ((_ctx->flags & (MAILBOX_LIST_ITER_RETURN_SUBSCRIBED |
-			    MAILBOX_LIST_ITER_SELECT_SUBSCRIBED)) != 0) {
-		mailbox_list_set_subscription_flags(_ctx->list, vname,
-						    &ctx->info.flags);
-	}
-	return &ctx->info;
-}
-
-static int sqbox_list_iter_deinit(struct mailbox_list_iterate_context *_ctx)
-{
-	struct sqbox_list_iterate_context *ctx =
-		container_of(_ctx, struct sqbox_list_iterate_context, ctx);
-	int ret = _ctx->failed ? -1 : 0;
-
-	if ((_ctx->flags & MAILBOX_LIST_ITER_SELECT_SUBSCRIBED) != 0)
-		return mailbox_list_subscriptions_iter_deinit(_ctx);
-
-	mailbox_tree_iterate_deinit(&ctx->iter);
-	mailbox_tree_deinit(&ctx->tree);
-	pool_unref(&_ctx->pool);
-	return ret;
 }
 
 /* Subscriptions */
