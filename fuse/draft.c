@@ -3,6 +3,7 @@
 #include "fuse/draft.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
