@@ -140,11 +140,8 @@ static int attr_of_mailbox(struct ifs_fs *fs, struct sqb_mailbox_id box,
 
 int ifs_attr(struct ifs_fs *fs, fuse_ino_t ino, struct stat *attr_r)
 {
-	struct sqb_mailbox_id root = { 0 };
-
 	switch (ifs_node_kind(ino)) {
 	case IFS_NODE_ROOT:
-		return attr_of_mailbox(fs, root, attr_r);
 	case IFS_NODE_MAILBOX:
 		return attr_of_mailbox(fs, ifs_ino_box(ino), attr_r);
 	case IFS_NODE_LOCAL:
