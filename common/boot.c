@@ -19,11 +19,16 @@
 #include <string.h>
 #include <unistd.h>
 
-/* By how much the numbers move on. */
+/*
+ * By how much the numbers move on.  A transaction may give out as many UIDs of
+ * a mailbox as COPY has found messages; 2^16 of them, once a boot, last for
+ * 2^16 boots.
+ */
 struct jump {
 	int64_t modseqs, uids, uidvalidities, mailbox_ids, body_ids;
 };
-static const struct jump boot_jump = { INT64_C(1) << 20, 16, 16, 16, 1024 };
+static const struct jump boot_jump = { INT64_C(1) << 20, 1 << 16, 1 << 10,
+				       1 << 10, INT64_C(1) << 20 };
 static const struct jump copy_jump = { INT64_C(1) << 32, 1 << 20, 1 << 16,
 				       1 << 20, INT64_C(1) << 32 };
 
