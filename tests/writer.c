@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* Copyright (c) 2026 the sqbox authors */
 /*
- * writer STORE: change a store from outside of Dovecot, for the end-to-end
- * tests.  It obeys lines on standard input, words separated by tabs, each as
- * one transaction, and answers each with a line "ok ...", or "error CODE
- * SENTENCE".  A message's octets follow its line; those of a body its answer.
+ * writer STORE: change a store from outside of Dovecot, for tests.  It obeys
+ *lines on standard input, words separated by tabs, each as one transaction, and
+ *answers each with a line "ok ...", or "error CODE SENTENCE".  A message's
+ *octets follow its line; those of a body its answer.
  *
  *	append BOX FLAGS KEYWORDS SIZE		ok UID
  *	flags BOX LO HI ADD REMOVE ADDKW REMKW	ok COUNT
  *	expunge BOX LO HI			ok COUNT
  *	copy BOX UID DEST, move BOX UID DEST	ok UID
+ *	copies BOX DEST				ok COUNT
  *	create BOX, delete BOX, rename BOX NEW	ok
+ *	subscribe NAME 0|1			ok
+ *	checkpoint				ok
  *	body BOX UID				ok SIZE
  *	dump					lines, then ok
  *
@@ -27,6 +30,8 @@
 
 #include "common/changes.h"
 #include "common/message.h"
+#include "common/store-private.h"
+#include "common/subscription.h"
 #include "common/txn.h"
 
 #define MAX_WORDS 8
@@ -163,6 +168,31 @@ static enum sqb_err do_copy(bool move, uint32_t *uid_r)
 	return sqb_message_copy(st, &msg, dest, &args, uid_r);
 }
 
+/* All messages, in one transaction; DEST is another mailbox. */
+static enum sqb_err do_copies(uint64_t *count_r)
+{
+	struct sqb_mailbox_id box, dest;
+	struct sqb_message_iter *it;
+	struct sqb_message msg;
+	enum sqb_err err = find(words[1], &box), end;
+	uint32_t uid;
+
+	if (err == SQB_OK)
+		err = find(words[2], &dest);
+	if (err != SQB_OK)
+		return err;
+	it = sqb_message_iter_begin(st, box, 1, UINT32_MAX);
+	while (err == SQB_OK && sqb_message_iter_next(it, &msg)) {
+		struct sqb_message_new args = { .flags = msg.flags,
+						.date = msg.date };
+
+		err = sqb_message_copy(st, &msg, dest, &args, &uid);
+		++*count_r;
+	}
+	end = sqb_message_iter_end(&it);
+	return err != SQB_OK ? err : end;
+}
+
 static enum sqb_err do_tree(const char *verb)
 {
 	struct sqb_mailbox_id box;
@@ -170,6 +200,8 @@ static enum sqb_err do_tree(const char *verb)
 
 	if (strcmp(verb, "create") == 0)
 		return sqb_mailbox_create(st, words[1], NULL, &box);
+	if (strcmp(verb, "subscribe") == 0)
+		return sqb_subscribe(st, words[1], number(words[2]) != 0, NULL);
 	err = find(words[1], &box);
 	if (err != SQB_OK)
 		return err;
@@ -189,6 +221,8 @@ static enum sqb_err change(const char *verb, struct sqb_body_writer *w,
 		return do_flags(value_r);
 	if (strcmp(verb, "expunge") == 0)
 		return do_expunge(value_r);
+	if (strcmp(verb, "copies") == 0)
+		return do_copies(value_r);
 	if (strcmp(verb, "append") == 0)
 		err = do_append(w, &uid);
 	else if (strcmp(verb, "copy") == 0 || strcmp(verb, "move") == 0)
@@ -230,6 +264,25 @@ static enum sqb_err write_store(const char *verb)
 	sqb_body_writer_free(&w);
 	if (err == SQB_OK)
 		printf("ok\t%" PRIu64 "\n", value);
+	return err;
+}
+
+/* Now, however small the WAL: as sqb_checkpoint_if_due() does it. */
+static enum sqb_err checkpoint(const char *verb)
+{
+	enum sqb_err err = sqb_lock(st);
+	int rc;
+
+	(void)verb;
+	if (err != SQB_OK)
+		return err;
+	rc = sqlite3_wal_checkpoint_v2(sqb_db(st), NULL,
+				       SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+	if (rc != SQLITE_OK && rc != SQLITE_BUSY)
+		err = sqb_fail_sqlite(st, "checkpoint");
+	sqb_unlock(st);
+	if (err == SQB_OK)
+		printf("ok\n");
 	return err;
 }
 
@@ -331,11 +384,13 @@ static const struct {
 	int words;
 	enum sqb_err (*run)(const char *verb);
 } commands[] = {
-	{ "append", 5, write_store },  { "flags", 8, write_store },
-	{ "expunge", 4, write_store }, { "copy", 4, write_store },
-	{ "move", 4, write_store },    { "create", 2, write_store },
-	{ "delete", 2, write_store },  { "rename", 3, write_store },
-	{ "body", 3, read_store },     { "dump", 1, read_store },
+	{ "append", 5, write_store },    { "flags", 8, write_store },
+	{ "expunge", 4, write_store },   { "copies", 3, write_store },
+	{ "copy", 4, write_store },      { "move", 4, write_store },
+	{ "create", 2, write_store },    { "delete", 2, write_store },
+	{ "rename", 3, write_store },    { "subscribe", 3, write_store },
+	{ "checkpoint", 1, checkpoint }, { "body", 3, read_store },
+	{ "dump", 1, read_store },
 };
 
 static int split(char *line)
