@@ -62,6 +62,8 @@ class Root:
                 pass
 
     def call(self, function, *args, **kwargs):
+        if os.geteuid() == 0:
+            return function(*args, **kwargs)
         answers = queue.Queue()
 
         def run():
@@ -149,10 +151,7 @@ class Mount:
         if self.process.poll() is not None:
             raise AssertionError(f'imapfs ended with {self.process.returncode}'
                                  f':\n{self.read_log()}')
-        if not self._is_mounted():
-            return False
-        os.stat(self.path)
-        return True
+        return self._is_mounted() and self.shell('true').returncode == 0
 
     def read_log(self):
         with open(self.log, errors='replace') as f:
@@ -179,8 +178,7 @@ class Mount:
         run = subprocess.run
         if _root_must_mount():
             command = ['umount', *options, self.path]
-            if os.geteuid() != 0:
-                run = functools.partial(root.call, subprocess.run)
+            run = functools.partial(root.call, subprocess.run)
         end = time.monotonic() + DEADLINE
         while self._is_mounted():
             result = run(command, capture_output=True, text=True)
@@ -203,6 +201,20 @@ class Mount:
 
     def join(self, *names):
         return os.path.join(self.path, *names)
+
+    def shell(self, command):
+        """Run a command of sh in the mount, as its owner; the result has
+        returncode and stdout (with stderr)."""
+        owner = self.store.as_owner()
+        owner['env'] = dict(owner['env'], HOME=os.path.dirname(self.path),
+                            LC_ALL='C.UTF-8')
+        owner['env'].pop('LD_PRELOAD', None)
+        # Not with cwd=: that is entered before the process is the owner.
+        return subprocess.run(
+            ['sh', '-c', f'cd "$0" && {command}', self.path], text=True,
+            errors='surrogateescape', stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            timeout=DEADLINE, **owner)
 
 
 def _end_all():
@@ -271,17 +283,8 @@ class MountCase(harness.ServerCase):
     def path(self, *names):
         return os.path.join(self.mnt, *names)
 
-    def shell(self, command, check=True, **kwargs):
-        """Run a command of sh in the mount; the result has returncode and
-        stdout (with stderr)."""
-        env = dict(dovecot.clean_env(), HOME=os.path.dirname(self.mnt),
-                   LC_ALL='C.UTF-8')
-        env.pop('LD_PRELOAD', None)
-        result = subprocess.run(
-            ['sh', '-c', command], cwd=self.mnt, env=env, text=True,
-            errors='surrogateescape', stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            timeout=DEADLINE, **kwargs)
+    def shell(self, command, check=True):
+        result = self.mount.shell(command)
         if check and result.returncode != 0:
             self.fail(f'{command}: exit {result.returncode}\n{result.stdout}')
         return result
@@ -319,17 +322,22 @@ def _errno_name(code):
     return errno.errorcode.get(code, str(code))
 
 
+def need():
+    """Raises dovecot.Unavailable where nothing can be mounted."""
+    if not os.path.exists('/dev/fuse'):
+        raise dovecot.Unavailable('there is no /dev/fuse')
+    if not shutil.which('fusermount3'):
+        raise dovecot.Unavailable('fusermount3 is not installed')
+    built('imapfs')
+
+
 def main():
     """In place of harness.main(): leaves with 77 where nothing can be
     mounted."""
     if harness.FORMAT != 'sqbox':
         sys.exit(0)     # nothing to compare with
-    if not os.path.exists('/dev/fuse'):
-        harness.cannot_run('there is no /dev/fuse')
-    if not shutil.which('fusermount3'):
-        harness.cannot_run('fusermount3 is not installed')
     try:
-        built('imapfs')
+        need()
     except dovecot.Unavailable as e:
         harness.cannot_run(e)
     harness.main()
