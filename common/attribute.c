@@ -106,11 +106,8 @@ enum sqb_err sqb_attribute_set(struct sqb_store *st, struct sqb_mailbox_id id,
 }
 
 struct sqb_attribute_iter {
-	struct sqb_store *st;
-	char *prefix;    /* own */
-	sqlite3_stmt *q; /* own */
-	enum sqb_err err;
-	bool done;
+	struct sqb_walk walk;
+	char *prefix; /* own */
 };
 
 static const char sql_walk[] = "SELECT key FROM attribute"
@@ -122,14 +119,11 @@ struct sqb_attribute_iter *sqb_attribute_iter_begin(struct sqb_store *st,
 						    const char *prefix)
 {
 	struct sqb_attribute_iter *it = sqb_xcalloc(1, sizeof(*it));
+	sqlite3_stmt *q = sqb_walk_begin(&it->walk, st, sql_walk);
 
-	it->st = st;
 	it->prefix = sqb_xstrdup(prefix);
-	it->q = sqb_stmt_new(st, sql_walk);
-	it->done = it->q == NULL;
-	it->err = it->done ? st->err : SQB_OK;
-	sqlite3_bind_int64(it->q, 1, id.n);
-	sqlite3_bind_text(it->q, 2, it->prefix, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(q, 1, id.n);
+	sqlite3_bind_text(q, 2, it->prefix, -1, SQLITE_STATIC);
 	return it;
 }
 
@@ -137,13 +131,10 @@ bool sqb_attribute_iter_next(struct sqb_attribute_iter *it, const char **key_r)
 {
 	const char *key = NULL;
 
-	if (it->done)
-		return false;
-	it->done = !sqb_step(it->st, it->q, &it->err);
-	if (!it->done)
-		key = (const char *)sqlite3_column_text(it->q, 0);
+	if (sqb_walk_step(&it->walk))
+		key = (const char *)sqlite3_column_text(it->walk.q, 0);
 	if (key == NULL || strncmp(key, it->prefix, strlen(it->prefix)) != 0) {
-		it->done = true;
+		it->walk.done = true;
 		return false;
 	}
 	*key_r = key;
@@ -153,14 +144,10 @@ bool sqb_attribute_iter_next(struct sqb_attribute_iter *it, const char **key_r)
 enum sqb_err sqb_attribute_iter_end(struct sqb_attribute_iter **it_p)
 {
 	struct sqb_attribute_iter *it = *it_p;
-	enum sqb_err err;
 
 	if (it == NULL)
 		return SQB_OK;
 	*it_p = NULL;
-	err = it->err;
-	sqlite3_finalize(it->q);
 	free(it->prefix);
-	free(it);
-	return err;
+	return sqb_walk_free(&it->walk);
 }

@@ -27,12 +27,10 @@ struct sqb_message_iter *sqb_changed_iter_begin(struct sqb_store *st,
 }
 
 struct sqb_vanished_iter {
-	struct sqb_store *st;
+	struct sqb_walk walk;
 	struct sqb_mailbox_id box;
 	uint64_t since;
-	sqlite3_stmt *q; /* own */
-	enum sqb_err err;
-	bool begun, done;
+	bool begun;
 };
 
 /*
@@ -50,27 +48,24 @@ struct sqb_vanished_iter *sqb_vanished_iter_begin(struct sqb_store *st,
 						  uint64_t since)
 {
 	struct sqb_vanished_iter *it = sqb_xcalloc(1, sizeof(*it));
+	sqlite3_stmt *q = sqb_walk_begin(&it->walk, st, sql_vanished);
 
-	it->st = st;
 	it->box = box;
 	it->since = since > INT64_MAX ? INT64_MAX : since;
-	it->q = sqb_stmt_new(st, sql_vanished);
-	it->done = it->q == NULL;
-	it->err = it->done ? st->err : SQB_OK;
-	sqlite3_bind_int64(it->q, 1, box.n);
-	sqlite3_bind_int64(it->q, 2, (int64_t)it->since);
+	sqlite3_bind_int64(q, 1, box.n);
+	sqlite3_bind_int64(q, 2, (int64_t)it->since);
 	return it;
 }
 
 /* At the first row: is the question answerable? */
 static enum sqb_err check_floor(struct sqb_vanished_iter *it)
 {
-	uint64_t floor = (uint64_t)sqlite3_column_int64(it->q, 0);
+	uint64_t floor = (uint64_t)sqlite3_column_int64(it->walk.q, 0);
 
 	it->begun = true;
 	if (it->since >= floor)
 		return SQB_OK;
-	return sqb_fail(it->st, SQB_INVALID,
+	return sqb_fail(it->walk.st, SQB_INVALID,
 			"the journal of mailbox %lld begins at modseq %llu, "
 			"after %llu",
 			(long long)it->box.n, (unsigned long long)floor,
@@ -80,35 +75,31 @@ static enum sqb_err check_floor(struct sqb_vanished_iter *it)
 bool sqb_vanished_iter_next(struct sqb_vanished_iter *it, uint32_t *uid_lo_r,
 			    uint32_t *uid_hi_r)
 {
-	if (it->done)
+	struct sqb_walk *w = &it->walk;
+
+	if (w->done)
 		return false;
-	it->done = !sqb_step(it->st, it->q, &it->err);
-	if (!it->done && !it->begun) {
-		it->err = check_floor(it);
-		it->done = it->err != SQB_OK ||
-			   sqlite3_column_type(it->q, 1) == SQLITE_NULL;
-	} else if (it->done && !it->begun && it->err == SQB_OK) {
-		it->err = sqb_fail(it->st, SQB_NOTFOUND,
-				   "there is no mailbox with the id %lld",
-				   (long long)it->box.n);
+	(void)sqb_walk_step(w);
+	if (!w->done && !it->begun) {
+		w->err = check_floor(it);
+		w->done = w->err != SQB_OK ||
+			  sqlite3_column_type(w->q, 1) == SQLITE_NULL;
+	} else if (w->done && !it->begun && w->err == SQB_OK) {
+		w->err = sqb_fail(w->st, SQB_NOTFOUND,
+				  "there is no mailbox with the id %lld",
+				  (long long)it->box.n);
 	}
-	if (it->done)
+	if (w->done)
 		return false;
-	*uid_lo_r = (uint32_t)sqlite3_column_int64(it->q, 1);
-	*uid_hi_r = (uint32_t)sqlite3_column_int64(it->q, 2);
+	*uid_lo_r = (uint32_t)sqlite3_column_int64(w->q, 1);
+	*uid_hi_r = (uint32_t)sqlite3_column_int64(w->q, 2);
 	return true;
 }
 
 enum sqb_err sqb_vanished_iter_end(struct sqb_vanished_iter **it_p)
 {
 	struct sqb_vanished_iter *it = *it_p;
-	enum sqb_err err;
 
-	if (it == NULL)
-		return SQB_OK;
 	*it_p = NULL;
-	err = it->err;
-	sqlite3_finalize(it->q);
-	free(it);
-	return err;
+	return sqb_walk_free(it != NULL ? &it->walk : NULL);
 }

@@ -39,10 +39,7 @@ enum sqb_err sqb_mailbox_find_use(struct sqb_store *st,
 }
 
 struct sqb_child_iter {
-	struct sqb_store *st;
-	sqlite3_stmt *q; /* own */
-	enum sqb_err err;
-	bool done;
+	struct sqb_walk walk;
 };
 
 #define SELECT_CHILD \
@@ -63,8 +60,9 @@ static void fill_info(sqlite3_stmt *q, struct sqb_mailbox_info *info)
 
 static const char sql_info[] = SELECT_CHILD " FROM mailbox m WHERE m.id = ?1";
 
-enum sqb_err sqb_mailbox_info_get(struct sqb_store *st, struct sqb_mailbox_id id,
-			      struct sqb_mailbox_info *info_r)
+enum sqb_err sqb_mailbox_info_get(struct sqb_store *st,
+				  struct sqb_mailbox_id id,
+				  struct sqb_mailbox_info *info_r)
 {
 	sqlite3_stmt *q = sqb_stmt(st, sql_info);
 	enum sqb_err err;
@@ -90,13 +88,10 @@ static struct sqb_child_iter *new_iter(struct sqb_store *st, const char *sql,
 				       int64_t a, int64_t b)
 {
 	struct sqb_child_iter *it = sqb_xcalloc(1, sizeof(*it));
+	sqlite3_stmt *q = sqb_walk_begin(&it->walk, st, sql);
 
-	it->st = st;
-	it->q = sqb_stmt_new(st, sql);
-	it->done = it->q == NULL;
-	it->err = it->done ? st->err : SQB_OK;
-	sqlite3_bind_int64(it->q, 1, a);
-	sqlite3_bind_int64(it->q, 2, b);
+	sqlite3_bind_int64(q, 1, a);
+	sqlite3_bind_int64(q, 2, b);
 	return it;
 }
 
@@ -117,21 +112,19 @@ struct sqb_child_iter *sqb_changed_mailbox_iter_begin(struct sqb_store *st,
 bool sqb_child_iter_next(struct sqb_child_iter *it,
 			 struct sqb_mailbox_info *info_r)
 {
+	sqlite3_stmt *q = it->walk.q;
 	const char *name = NULL;
 	size_t len = 0;
 
 	/* A name that nobody could ask for is damage: left out. */
 	while (name == NULL || !sqb_level_ok(name, len)) {
-		if (!it->done)
-			it->done = !sqb_step(it->st, it->q, &it->err);
-		if (it->done)
+		if (!sqb_walk_step(&it->walk))
 			return false;
 		name = (const char *)sqlite3_column_text(
-			it->q, SQB_STATUS_COLUMN_COUNT);
-		len = (size_t)sqlite3_column_bytes(it->q,
-						   SQB_STATUS_COLUMN_COUNT);
+			q, SQB_STATUS_COLUMN_COUNT);
+		len = (size_t)sqlite3_column_bytes(q, SQB_STATUS_COLUMN_COUNT);
 	}
-	fill_info(it->q, info_r);
+	fill_info(q, info_r);
 	info_r->name = name;
 	return true;
 }
@@ -139,13 +132,7 @@ bool sqb_child_iter_next(struct sqb_child_iter *it,
 enum sqb_err sqb_child_iter_end(struct sqb_child_iter **it_p)
 {
 	struct sqb_child_iter *it = *it_p;
-	enum sqb_err err;
 
-	if (it == NULL)
-		return SQB_OK;
 	*it_p = NULL;
-	err = it->err;
-	sqlite3_finalize(it->q);
-	free(it);
-	return err;
+	return sqb_walk_free(it != NULL ? &it->walk : NULL);
 }

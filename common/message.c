@@ -89,12 +89,9 @@ enum sqb_err sqb_message_count(struct sqb_store *st, struct sqb_mailbox_id box,
 }
 
 struct sqb_message_iter {
-	struct sqb_store *st;
+	struct sqb_walk walk;
 	struct sqb_mailbox_id box;
-	sqlite3_stmt *q;      /* own */
 	struct sqb_more more; /* own */
-	enum sqb_err err;
-	bool done;
 };
 
 struct sqb_message_iter *sqb_message_iter_new(struct sqb_store *st,
@@ -103,16 +100,13 @@ struct sqb_message_iter *sqb_message_iter_new(struct sqb_store *st,
 					      uint64_t a, uint64_t b)
 {
 	struct sqb_message_iter *it = sqb_xcalloc(1, sizeof(*it));
+	sqlite3_stmt *q = sqb_walk_begin(&it->walk, st, sql);
 
-	it->st = st;
 	it->box = box;
-	it->q = sqb_stmt_new(st, sql);
-	it->done = it->q == NULL;
-	it->err = it->done ? st->err : SQB_OK;
-	sqlite3_bind_int64(it->q, 1, box.n);
-	sqlite3_bind_int64(it->q, 2, (int64_t)a);
-	if (sqlite3_bind_parameter_count(it->q) > 2)
-		sqlite3_bind_int64(it->q, 3, (int64_t)b);
+	sqlite3_bind_int64(q, 1, box.n);
+	sqlite3_bind_int64(q, 2, (int64_t)a);
+	if (sqlite3_bind_parameter_count(q) > 2)
+		sqlite3_bind_int64(q, 3, (int64_t)b);
 	return it;
 }
 
@@ -131,29 +125,25 @@ struct sqb_message_iter *sqb_message_iter_begin(struct sqb_store *st,
 bool sqb_message_iter_next(struct sqb_message_iter *it,
 			   struct sqb_message *msg_r)
 {
-	if (!it->done)
-		it->done = !sqb_step(it->st, it->q, &it->err);
-	if (it->done)
+	struct sqb_walk *w = &it->walk;
+
+	if (!sqb_walk_step(w))
 		return false;
-	it->err = sqb_message_fill(it->st, it->q, it->box.n, &it->more, msg_r,
-				   NULL);
-	it->done = it->err != SQB_OK;
-	return !it->done;
+	w->err = sqb_message_fill(w->st, w->q, it->box.n, &it->more, msg_r,
+				  NULL);
+	w->done = w->err != SQB_OK;
+	return !w->done;
 }
 
 enum sqb_err sqb_message_iter_end(struct sqb_message_iter **it_p)
 {
 	struct sqb_message_iter *it = *it_p;
-	enum sqb_err err;
 
 	if (it == NULL)
 		return SQB_OK;
 	*it_p = NULL;
-	err = it->err;
-	sqlite3_finalize(it->q);
 	free(it->more.numbers);
-	free(it);
-	return err;
+	return sqb_walk_free(&it->walk);
 }
 
 static const char sql_pop3[] =

@@ -128,6 +128,35 @@ enum sqb_err sqb_run_int64(struct sqb_store *st, sqlite3_stmt *q,
 	return SQB_OK;
 }
 
+sqlite3_stmt *sqb_walk_begin(struct sqb_walk *w, struct sqb_store *st,
+			     const char *sql)
+{
+	w->st = st;
+	w->q = sqb_stmt_new(st, sql);
+	w->done = w->q == NULL;
+	w->err = w->done ? st->err : SQB_OK;
+	return w->q;
+}
+
+bool sqb_walk_step(struct sqb_walk *w)
+{
+	if (!w->done)
+		w->done = !sqb_step(w->st, w->q, &w->err);
+	return !w->done;
+}
+
+enum sqb_err sqb_walk_free(struct sqb_walk *w)
+{
+	enum sqb_err err = SQB_OK;
+
+	if (w != NULL) {
+		err = w->err;
+		sqlite3_finalize(w->q);
+	}
+	free(w);
+	return err;
+}
+
 void sqb_stmt_free_all(struct sqb_store *st)
 {
 	unsigned int i;

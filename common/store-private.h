@@ -138,6 +138,24 @@ enum sqb_err sqb_run(struct sqb_store *st, sqlite3_stmt *q);
 enum sqb_err sqb_run_int64(struct sqb_store *st, sqlite3_stmt *q,
 			   int64_t *value_r);
 
+/*
+ * Rows over several calls, with a statement of their own.  A walk is the first
+ * member of an iterator, which sqb_xcalloc() has made and sqb_walk_free()
+ * frees; sqb_walk_begin() gives the statement, for its parameters.  When there
+ * are no more rows, or after a failure, a walk is done.
+ */
+struct sqb_walk {
+	struct sqb_store *st; /* foreign */
+	sqlite3_stmt *q;      /* own */
+	enum sqb_err err;     /* the failure that has ended it */
+	bool done;
+};
+sqlite3_stmt *sqb_walk_begin(struct sqb_walk *w, struct sqb_store *st,
+			     const char *sql);
+bool sqb_walk_step(struct sqb_walk *w);
+/* w may be NULL; returns err. */
+enum sqb_err sqb_walk_free(struct sqb_walk *w);
+
 /* Finalize all cached statements. */
 void sqb_stmt_free_all(struct sqb_store *st);
 

@@ -37,10 +37,7 @@ enum sqb_err sqb_subscribe(struct sqb_store *st, const char *name,
 }
 
 struct sqb_subscription_iter {
-	struct sqb_store *st;
-	sqlite3_stmt *q; /* own */
-	enum sqb_err err;
-	bool done;
+	struct sqb_walk walk;
 };
 
 static const char sql_all[] = "SELECT name FROM subscription ORDER BY name";
@@ -49,10 +46,7 @@ struct sqb_subscription_iter *sqb_subscription_iter_begin(struct sqb_store *st)
 {
 	struct sqb_subscription_iter *it = sqb_xcalloc(1, sizeof(*it));
 
-	it->st = st;
-	it->q = sqb_stmt_new(st, sql_all);
-	it->done = it->q == NULL;
-	it->err = it->done ? st->err : SQB_OK;
+	(void)sqb_walk_begin(&it->walk, st, sql_all);
 	return it;
 }
 
@@ -63,11 +57,9 @@ bool sqb_subscription_iter_next(struct sqb_subscription_iter *it,
 
 	/* What nobody could have subscribed to is damage: left out. */
 	while (name == NULL || !sqb_name_ok(name)) {
-		if (!it->done)
-			it->done = !sqb_step(it->st, it->q, &it->err);
-		if (it->done)
+		if (!sqb_walk_step(&it->walk))
 			return false;
-		name = (const char *)sqlite3_column_text(it->q, 0);
+		name = (const char *)sqlite3_column_text(it->walk.q, 0);
 	}
 	*name_r = name;
 	return true;
@@ -76,13 +68,7 @@ bool sqb_subscription_iter_next(struct sqb_subscription_iter *it,
 enum sqb_err sqb_subscription_iter_end(struct sqb_subscription_iter **it_p)
 {
 	struct sqb_subscription_iter *it = *it_p;
-	enum sqb_err err;
 
-	if (it == NULL)
-		return SQB_OK;
 	*it_p = NULL;
-	err = it->err;
-	sqlite3_finalize(it->q);
-	free(it);
-	return err;
+	return sqb_walk_free(it != NULL ? &it->walk : NULL);
 }
