@@ -11,7 +11,8 @@ import statistics
 import time
 
 import corpus
-from probes import Raw, Syncs, Timer, children, disk_use
+from dovecot import mail_processes
+from probes import Raw, Syncs, Timer, disk_use
 
 # What a row's figure is compared with: the best of the peers, or one of them.
 BEST = 'best'
@@ -72,9 +73,9 @@ class Account:
     def __init__(self, target, user):
         self.target = target
         self.user = user
-        before = set(children(target.master))
+        before = set(mail_processes(target.master))
         self.session = self.login()
-        self.pid = (set(children(target.master)) - before).pop()
+        self.pid = (set(mail_processes(target.master)) - before).pop()
         self.session.command(b'CREATE Box')
         self.session.command(b'CREATE Other')
 
@@ -98,7 +99,7 @@ class Account:
     def log_out(self):
         """And wait until the process has closed all its files."""
         self.session.command(b'LOGOUT')
-        while self.pid in children(self.target.master):
+        while self.pid in mail_processes(self.target.master):
             time.sleep(0.01)
 
 

@@ -12,9 +12,10 @@ import subprocess
 import tempfile
 import time
 
+from dovecot import mail_processes
+
 DEADLINE = 600.0
 SYNCS = ('fsync', 'fdatasync', 'syncfs', 'sync_file_range', 'msync')
-SERVICES = ('imap', 'lmtp')
 
 
 class Raw:
@@ -62,25 +63,10 @@ class Raw:
         self.sock.close()
 
 
-def children(master):
-    """{pid: service} of a Dovecot's processes that serve mail."""
-    found = {}
-    for name in filter(str.isdigit, os.listdir('/proc')):
-        try:
-            with open(f'/proc/{name}/stat') as f:
-                head, _, rest = f.read().rpartition(')')
-        except OSError:
-            continue
-        service = head.partition('(')[2]
-        if int(rest.split()[1]) == master and service in SERVICES:
-            found[int(name)] = service
-    return found
-
-
 def cpu_of(master):
     """{pid: nanoseconds on a CPU} of those processes."""
     used = {}
-    for pid in children(master):
+    for pid in mail_processes(master):
         with contextlib.suppress(OSError):
             with open(f'/proc/{pid}/schedstat') as f:
                 used[pid] = int(f.read().split()[0])

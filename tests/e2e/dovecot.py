@@ -26,12 +26,17 @@ PLUGIN = 'lib10_sqbox_plugin.so'
 # Dovecot 2.4 looks for it in its own directory, so it must be installed; if it
 # is not, these lines are needed.
 SETTINGS = 'settings/libsqbox_settings.so'
+VERSIONS_2_4 = '''
+dovecot_config_version = 2.4.1
+dovecot_storage_version = 2.4.1
+'''
 DEFAULTS_2_4 = '''
 mailbox_list_layout = sqbox
 mailbox_list_utf8 = yes
 mailbox_list_drop_noselect = no
 '''
 PASSWORD = 'pass'
+MAIL_SERVICES = ('imap', 'lmtp')
 START_DEADLINE = 60.0
 STOP_DEADLINE = 30.0
 CLIENT_LIMIT = 200
@@ -107,6 +112,21 @@ def session_pids(sid):
         if int(fields[3]) == sid and fields[0] != b'Z':
             pids.append(int(name))
     return pids
+
+
+def mail_processes(master):
+    """{pid: service} of that Dovecot's processes that serve mail."""
+    found = {}
+    for name in filter(str.isdigit, os.listdir('/proc')):
+        try:
+            with open(f'/proc/{name}/stat') as f:
+                head, _, rest = f.read().rpartition(')')
+        except OSError:
+            continue
+        service = head.partition('(')[2]
+        if int(rest.split()[1]) == master and service in MAIL_SERVICES:
+            found[int(name)] = service
+    return found
 
 
 class Server:
@@ -190,11 +210,9 @@ class Server:
             f.write(self._config_2_3() if version() < (2, 4)
                     else self._config_2_4())
 
-    def _config_2_3(self):
-        plugins = self.plugins
-        if self.needs_sqbox():
-            plugins += ' sqbox'
-        text = f'''
+    def _config_both(self, forever):
+        """forever: how a login process is told to serve any number."""
+        return f'''
 base_dir = {self.dir}/base
 state_dir = {self.dir}/state
 instance_name = {os.path.basename(self.dir)}
@@ -203,7 +221,6 @@ log_timestamp = "%Y-%m-%d %H:%M:%S "
 protocols = imap pop3 lmtp
 listen = 127.0.0.1
 ssl = no
-disable_plaintext_auth = no
 auth_mechanisms = plain login
 auth_failure_delay = 0
 first_valid_uid = 1
@@ -212,10 +229,55 @@ mail_max_userip_connections = 0
 default_client_limit = {CLIENT_LIMIT}
 default_process_limit = 60
 mail_plugin_dir = {self.dir}/modules
-mail_plugins = {plugins.strip()}
-mail_location = {self.location()}
 postmaster_address = postmaster@localhost
 hostname = localhost
+namespace inbox {{
+  inbox = yes
+  separator = {self.separator}
+}}
+service auth {{
+  client_limit = 900
+}}
+service anvil {{
+  client_limit = 900
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
+}}
+service imap-login {{
+  {forever}
+  process_min_avail = 1
+  inet_listener imap {{
+    port = {self.imap_port}
+  }}
+  inet_listener imaps {{
+    port = 0
+  }}
+}}
+service pop3-login {{
+  {forever}
+  inet_listener pop3 {{
+    port = {self.pop3_port}
+  }}
+  inet_listener pop3s {{
+    port = 0
+  }}
+}}
+service lmtp {{
+  inet_listener lmtp {{
+    port = {self.lmtp_port}
+  }}
+}}
+'''
+
+    def _config_2_3(self):
+        plugins = self.plugins
+        if self.needs_sqbox():
+            plugins += ' sqbox'
+        text = self._config_both('service_count = 0') + f'''
+disable_plaintext_auth = no
+mail_plugins = {plugins.strip()}
+mail_location = {self.location()}
 passdb {{
   driver = passwd-file
   args = {self.dir}/users
@@ -228,45 +290,8 @@ userdb {{
   driver = static
   args = uid={self.uid} gid={self.gid} home={self.home_root}/%u allow_all_users=yes
 }}
-namespace inbox {{
-  inbox = yes
-  separator = {self.separator}
-}}
 protocol imap {{
   mail_plugins = $mail_plugins {self.imap_plugins}
-}}
-service auth {{
-  client_limit = 900
-}}
-service anvil {{
-  client_limit = 900
-  unix_listener anvil-auth-penalty {{
-    mode = 0
-  }}
-}}
-service imap-login {{
-  service_count = 0
-  process_min_avail = 1
-  inet_listener imap {{
-    port = {self.imap_port}
-  }}
-  inet_listener imaps {{
-    port = 0
-  }}
-}}
-service pop3-login {{
-  service_count = 0
-  inet_listener pop3 {{
-    port = {self.pop3_port}
-  }}
-  inet_listener pop3s {{
-    port = 0
-  }}
-}}
-service lmtp {{
-  inet_listener lmtp {{
-    port = {self.lmtp_port}
-  }}
 }}
 '''
         if os.geteuid() != 0:
@@ -294,30 +319,11 @@ service lmtp {{
         """Of config, what both versions understand."""
         driver, path, *more = self.location().split(':')
         plugins = self.plugins.split()
-        text = f'''
-dovecot_config_version = 2.4.1
-dovecot_storage_version = 2.4.1
-base_dir = {self.dir}/base
-state_dir = {self.dir}/state
-instance_name = {os.path.basename(self.dir)}
-log_path = {self.log}
-log_timestamp = "%Y-%m-%d %H:%M:%S "
-protocols = imap pop3 lmtp
-listen = 127.0.0.1
-ssl = no
+        text = VERSIONS_2_4 + self._config_both(
+            'restart_request_count = unlimited') + f'''
 auth_allow_cleartext = yes
-auth_mechanisms = plain login
-auth_failure_delay = 0
-first_valid_uid = 1
-first_valid_gid = 1
-mail_max_userip_connections = 0
-default_client_limit = {CLIENT_LIMIT}
-default_process_limit = 60
-mail_plugin_dir = {self.dir}/modules
 mail_driver = {driver}
 mail_path = {path}
-postmaster_address = postmaster@localhost
-hostname = localhost
 passdb passwd-file {{
   passwd_file_path = {self.dir}/users
 }}
@@ -330,43 +336,6 @@ userdb static {{
     uid = {self.uid}
     gid = {self.gid}
     home = {self.home_root}/%{{user}}
-  }}
-}}
-namespace inbox {{
-  inbox = yes
-  separator = {self.separator}
-}}
-service auth {{
-  client_limit = 900
-}}
-service anvil {{
-  client_limit = 900
-  unix_listener anvil-auth-penalty {{
-    mode = 0
-  }}
-}}
-service imap-login {{
-  restart_request_count = unlimited
-  process_min_avail = 1
-  inet_listener imap {{
-    port = {self.imap_port}
-  }}
-  inet_listener imaps {{
-    port = 0
-  }}
-}}
-service pop3-login {{
-  restart_request_count = unlimited
-  inet_listener pop3 {{
-    port = {self.pop3_port}
-  }}
-  inet_listener pop3s {{
-    port = 0
-  }}
-}}
-service lmtp {{
-  inet_listener lmtp {{
-    port = {self.lmtp_port}
   }}
 }}
 '''

@@ -20,28 +20,13 @@ import time
 
 import crash
 import harness
+from dovecot import mail_processes
 from imap import Imap, quote
 from store import Store
 
 ROUNDS = int(os.environ.get('SQBOX_CRASH_ROUNDS') or 100)
 WORKERS = 3
 HANG = 100.0    # seconds after which a client is stuck
-SERVICES = ('imap', 'lmtp')
-
-
-def children(master):
-    """The processes of the Dovecot with that master that serve mail."""
-    found = []
-    for name in filter(str.isdigit, os.listdir('/proc')):
-        try:
-            with open(f'/proc/{name}/stat') as f:
-                head, _, rest = f.read().rpartition(')')
-        except OSError:
-            continue
-        service = head.partition('(')[2]
-        if int(rest.split()[1]) == master and service in SERVICES:
-            found.append(int(name))
-    return found
 
 
 def kill(master, pid):
@@ -51,7 +36,7 @@ def kill(master, pid):
     except ProcessLookupError:
         return
     try:
-        if pid in children(master):
+        if pid in mail_processes(master):
             signal.pidfd_send_signal(fd, signal.SIGKILL)
     except ProcessLookupError:
         pass
@@ -177,7 +162,7 @@ class Crash(harness.ServerCase):
         for writer in writers:
             writer.start()
         time.sleep(self.rng.choice((0.05, 0.2, 0.6)) * self.rng.random())
-        pids = sorted(children(self.master))
+        pids = sorted(mail_processes(self.master))
         count = self.rng.choice((1, 1, 2, len(pids)))
         self.kill(self.rng.sample(pids, min(count, len(pids))))
         for writer in writers:
@@ -204,7 +189,7 @@ class Crash(harness.ServerCase):
             for folder in self.workers[0].folders:
                 session.send(f'SELECT {quote(folder.name)}')
             time.sleep(0.03 * self.rng.random())
-            self.kill(children(self.master))
+            self.kill(mail_processes(self.master))
             session.close()
 
     def fresh(self):
