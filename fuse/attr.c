@@ -140,6 +140,8 @@ static int attr_of_mailbox(struct ifs_fs *fs, struct sqb_mailbox_id box,
 
 int ifs_attr(struct ifs_fs *fs, fuse_ino_t ino, struct stat *attr_r)
 {
+	if (fs->lost && ifs_node_kind(ino) != IFS_NODE_HIDDEN)
+		return EIO;
 	switch (ifs_node_kind(ino)) {
 	case IFS_NODE_ROOT:
 	case IFS_NODE_MAILBOX:

@@ -19,17 +19,24 @@ int ifs_entry_param(struct ifs_fs *fs, fuse_ino_t ino,
 	memset(param_r, 0, sizeof(*param_r));
 	param_r->ino = ino;
 	param_r->attr_timeout = ifs_attr_timeout(fs, ino);
-	param_r->entry_timeout = ifs_inval_timeout(fs);
+	/* Who has a name for it knows better. */
+	param_r->entry_timeout = ifs_node_kind(ino) == IFS_NODE_MAILBOX
+					 ? param_r->attr_timeout
+					 : 1.0;
 	return ifs_attr(fs, ino, &param_r->attr);
 }
 
 /* Remembered as well: what is not there is asked for again and again. */
-static void reply_negative(fuse_req_t req, struct ifs_fs *fs, fuse_ino_t parent)
+static void reply_negative(fuse_req_t req, struct ifs_fs *fs, fuse_ino_t parent,
+			   const char *name)
 {
 	struct fuse_entry_param param;
 
 	memset(&param, 0, sizeof(param));
-	param.entry_timeout = ifs_attr_timeout(fs, parent);
+	param.entry_timeout =
+		ifs_node_kind(parent) == IFS_NODE_HIDDEN
+			? ifs_attr_timeout(fs, parent)
+			: ifs_inval_name_timeout(fs, parent, name, false, 0);
 	(void)fuse_reply_entry(req, &param);
 }
 
@@ -41,6 +48,8 @@ static int lookup(struct ifs_fs *fs, fuse_ino_t parent, const char *name,
 
 	if (ret == 0) {
 		ret = ifs_entry_param(fs, entry.ino, param_r);
+		param_r->entry_timeout = ifs_inval_name_timeout(
+			fs, parent, name, true, entry.uid);
 		if (ret == 0)
 			ifs_files_lookup(fs->files, entry.ino);
 		ifs_entry_release(fs, &entry);
@@ -65,7 +74,7 @@ void ifs_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 			  : lookup(fs, parent, name, &param);
 
 	if (ret == ENOENT)
-		reply_negative(req, fs, parent);
+		reply_negative(req, fs, parent, name);
 	else if (ret != 0)
 		(void)fuse_reply_err(req, ret);
 	else if (fuse_reply_entry(req, &param) < 0)
@@ -96,6 +105,9 @@ void ifs_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	int ret = ifs_attr(fs, ino, &attr);
 
 	(void)fi;
+	/* The kernel then asks for the name that led it here. */
+	if (ret == ENOENT && ifs_node_kind(ino) != IFS_NODE_MAILBOX)
+		ret = ESTALE;
 	if (ret != 0)
 		(void)fuse_reply_err(req, ret);
 	else

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 
 #include "common/mem.h"
@@ -51,6 +52,7 @@ static enum sqb_err open_stores(struct ifs_fs *fs, char **error_r)
 {
 	const char *dir = fs->opts->source;
 	enum sqb_err err = SQB_OK;
+	struct stat info;
 
 	/* First the writing one: it does what the first open must do. */
 	if (!fs->opts->readonly)
@@ -62,6 +64,11 @@ static enum sqb_err open_stores(struct ifs_fs *fs, char **error_r)
 		*error_r = sqb_xasprintf("%s: there is no store", dir);
 	if (err != SQB_OK)
 		return err;
+	fs->db_path = sqb_xasprintf("%s/store.db", sqb_store_dir(fs->read_st));
+	if (stat(fs->db_path, &info) < 0)
+		return SQB_IO;
+	fs->db_dev = info.st_dev;
+	fs->db_ino = info.st_ino;
 	sqb_store_set_cache_size(fs->read_st, READ_CACHE_KIB);
 	if (fs->write_st != NULL)
 		sqb_store_set_cache_size(fs->write_st, WRITE_CACHE_KIB);
@@ -99,6 +106,7 @@ void ifs_fs_deinit(struct ifs_fs *fs)
 	ifs_hidden_free(&fs->hidden);
 	sqb_store_close(&fs->read_st);
 	sqb_store_close(&fs->write_st);
+	free(fs->db_path);
 	ifs_log_free(&fs->log);
 	(void)pthread_mutex_destroy(&fs->read_lock);
 	(void)pthread_mutex_destroy(&fs->write_lock);
@@ -158,20 +166,50 @@ void ifs_write_tell(struct ifs_fs *fs)
 	fs->write_tell = true;
 }
 
+struct sqb_store *ifs_write_try(struct ifs_fs *fs)
+{
+	struct sqb_store *st = NULL;
+
+	(void)pthread_mutex_lock(&fs->write_lock);
+	if (fs->write_queued == fs->write_served) {
+		fs->write_queued++;
+		st = fs->write_st;
+	}
+	(void)pthread_mutex_unlock(&fs->write_lock);
+	if (st != NULL)
+		sqb_store_set_lock_timeout(st, 1);
+	return st;
+}
+
+bool ifs_fs_has_store(struct ifs_fs *fs)
+{
+	struct stat info;
+
+	if (stat(fs->db_path, &info) < 0 || info.st_dev != fs->db_dev ||
+	    info.st_ino != fs->db_ino)
+		fs->lost = true;
+	return !fs->lost;
+}
+
 int ifs_write_finish(struct ifs_fs *fs, struct sqb_store *st, enum sqb_err err)
 {
+	bool lost = !ifs_fs_has_store(fs);
 	uint64_t modseq;
 
 	if (err == SQB_OK)
 		err = sqb_txn_modseq(st, &modseq);
-	if (err == SQB_OK) {
-		/* Before others can see it, or we might be told of it. */
-		if (!fs->write_tell)
-			ifs_inval_own(fs, modseq);
+	if (err == SQB_OK && !lost)
 		err = sqb_txn_commit(st);
-	} else {
+	else
 		sqb_txn_rollback(st);
-	}
+	if (lost)
+		return EIO;
+	/*
+	 * Not before the commit: one that fails leaves its modseq to others.
+	 * To be told of our own change does no harm.
+	 */
+	if (err == SQB_OK && !fs->write_tell)
+		ifs_inval_own(fs, modseq);
 	if (err == SQB_OK)
 		err = sqb_sync(st);
 	return ifs_errno(fs, st, err);

@@ -59,6 +59,11 @@ struct ifs_fs {
 	struct sqb_store *read_st;           /* own */
 	struct sqb_store *write_st; /* own; NULL in a read-only mount */
 	bool write_tell; /* ifs_write_tell() was called; of the write_lock */
+
+	char *db_path; /* own */
+	dev_t db_dev;  /* which file that was */
+	ino_t db_ino;
+	atomic_bool lost; /* it is another one now, or none */
 };
 
 /* How long a request waits for other writers, ours and those of others. */
@@ -92,6 +97,15 @@ struct sqb_store *ifs_read_begin(struct ifs_fs *fs);
 void ifs_read_end(struct ifs_fs *fs);
 struct sqb_store *ifs_write_begin(struct ifs_fs *fs);
 void ifs_write_end(struct ifs_fs *fs);
+/* The writing handle if it is free, else NULL. */
+struct sqb_store *ifs_write_try(struct ifs_fs *fs);
+
+/*
+ * Is the store still where it was?  When it was moved, removed or replaced,
+ * what we have open is not what others see: from then on fs->lost is set, and
+ * nothing is found or written.
+ */
+bool ifs_fs_has_store(struct ifs_fs *fs);
 
 /*
  * A write transaction of the writing handle, ended: made durable if err is

@@ -19,7 +19,16 @@ void ifs_inval_stop(struct ifs_fs *fs);
 /* The transaction with this modseq is ours: the kernel knows what it did. */
 void ifs_inval_own(struct ifs_fs *fs, uint64_t modseq);
 
-/* How long the kernel may keep names and attributes, in seconds. */
+/* How long the kernel may keep attributes, in seconds. */
 double ifs_inval_timeout(struct ifs_fs *fs);
+
+/*
+ * How long it may keep a name: that of the message with this UID, of something
+ * else (uid 0, found), or of nothing.  A generated name is the message's as
+ * long as that is there, and is never told when it comes.  Given names are told
+ * when they come, but not when others change them.
+ */
+double ifs_inval_name_timeout(struct ifs_fs *fs, fuse_ino_t parent,
+			      const char *name, bool found, uint32_t uid);
 
 #endif

@@ -30,7 +30,7 @@ struct listing {
 	struct ifs_fs *fs;
 	fuse_ino_t dir;
 	bool plus;
-	double timeout;
+	double timeout, name_timeout;
 	char *buf; /* own */
 	size_t size, used;
 };
@@ -62,7 +62,7 @@ static bool add(struct listing *l, const char *name, const struct stat *attr,
 		param.ino = known ? attr->st_ino : 0;
 		param.attr = *attr;
 		param.attr_timeout = l->timeout;
-		param.entry_timeout = l->timeout;
+		param.entry_timeout = l->name_timeout;
 		need = fuse_add_direntry_plus(l->req, l->buf + l->used, room,
 					      name, &param, next);
 	} else {
@@ -137,9 +137,13 @@ static enum sqb_err add_messages(struct listing *l, struct sqb_store *st,
 	off_t next;
 
 	while (*room && sqb_entry_iter_next(it, &msg, &name)) {
+		l->name_timeout = l->timeout;
 		if (name == NULL) {
 			ifs_name_generate(msg.date, box, msg.uid, computed);
 			name = computed;
+		} else {
+			l->name_timeout = ifs_inval_name_timeout(
+				l->fs, l->dir, name, true, msg.uid);
 		}
 		ifs_attr_message(l->fs,
 				 ifs_ino_of_message(l->fs->files, box, msg.uid),
@@ -150,6 +154,7 @@ static enum sqb_err add_messages(struct listing *l, struct sqb_store *st,
 				? add(l, name, &attr, false, next)
 				: add_known(l, name, &attr, next);
 	}
+	l->name_timeout = l->timeout;
 	return sqb_entry_iter_end(&it);
 }
 
@@ -213,6 +218,7 @@ void ifs_listing_reply(fuse_req_t req, fuse_ino_t dir, size_t size,
 	enum sqb_err err = SQB_OK;
 
 	l.timeout = ifs_inval_timeout(l.fs);
+	l.name_timeout = l.timeout;
 	l.buf = sqb_xmalloc(size);
 	if (section == SECTION_DOTS)
 		room = add_dots(&l, where_of(offset));

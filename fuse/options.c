@@ -171,7 +171,7 @@ static int parse_one(struct ifs_options *opts, int option, const char *value)
 		opts->readonly = option == OPTION_RO;
 	/* Without the second, permissions would not keep anybody out. */
 	if (option == OPTION_ALLOW_OTHER)
-		return pass_on(opts, "allow_other,default_permissions");
+		return pass_on(opts, "allow_other");
 	return option <= OPTION_WITH_VALUE
 		       ? parse_with_value(opts, (enum ifs_option)option, value)
 		       : 0;
@@ -251,7 +251,12 @@ static int name_mount(struct ifs_options *opts)
 
 	if (fuse_opt_add_opt_escaped(&fsname, opts->source) < 0)
 		return EX_OSERR;
-	option = sqb_xasprintf("subtype=imapfs,fsname=%s", fsname);
+	/*
+	 * To check permissions the kernel has to know the attributes: so it
+	 * notices that a file is gone even if it would open it by itself.
+	 */
+	option = sqb_xasprintf("default_permissions,subtype=imapfs,fsname=%s",
+			       fsname);
 	ret = pass_on(opts, option);
 	free(option);
 	free(fsname);

@@ -130,6 +130,8 @@ int ifs_resolve(struct ifs_fs *fs, fuse_ino_t parent, const char *name,
 		return EROFS;
 	if (strlen(name) > IFS_NAME_MAX)
 		return ENAMETOOLONG;
+	if (fs->lost)
+		return EIO;
 	if (ifs_node_kind(parent) == IFS_NODE_MAILBOX)
 		box = ifs_ino_box(parent);
 	st = ifs_read_begin(fs);

@@ -90,7 +90,7 @@ def _mount_by_root(path, server, options):
     ms_rdonly, ms_nosuid, ms_nodev = 1, 2, 4
     fd = os.open('/dev/fuse', os.O_RDWR)
     data = (f'fd={fd},rootmode=40000,user_id={server.uid},'
-            f'group_id={server.gid}')
+            f'group_id={server.gid},default_permissions')
     flags = ms_nosuid | ms_nodev
     if 'ro' in options.split(','):
         flags |= ms_rdonly
