@@ -13,11 +13,17 @@
 /* body.codec */
 enum sqb_codec {
 	SQB_CODEC_RAW = 0,  /* a body of one chunk that does not shrink */
-	SQB_CODEC_ZSTD = 1, /* frames with the dictionary */
+	SQB_CODEC_ZSTD = 1, /* frames that name their dictionary */
 };
 
-extern const char sqb_dictionary[]; /* dictionary.c */
+/*
+ * Dictionary 2, in which 1 begins after the tables (dictionary.c).  A frame
+ * that names none has 1.
+ */
+#define SQB_DICTIONARIES 2
+extern const char sqb_dictionary[];
 extern const size_t sqb_dictionary_size;
+const char *sqb_dictionary_find(unsigned int id, size_t *size_r);
 
 /* body.eol: the line ends of the file that a body was written as. */
 enum sqb_eol {
@@ -145,19 +151,22 @@ enum sqb_err sqb_body_reader_missing(struct sqb_body_reader *r,
 size_t sqb_chunk_size(uint64_t vsize, uint64_t n);
 
 /*
- * One chunk, packed as a zstd frame with its checksum: into *packed_r, which
- * is the store's and dies with the next call on it.
+ * One chunk, packed as a zstd frame: into *packed_r, which is the store's and
+ * dies with the next call on it.  only: it is all of its body, so that the sum
+ * in the body's row tells of damage.  Else the frame has a checksum.
  */
 enum sqb_err sqb_chunk_pack(struct sqb_store *st, const void *data, size_t size,
-			    const void **packed_r, size_t *packed_size_r);
+			    bool only, const void **packed_r,
+			    size_t *packed_size_r);
 
 /*
  * Unpack a chunk that must have size octets (at most SQB_BODY_CHUNK) into out,
- * which has room for them.  SQB_CORRUPT, without a message: it is damaged.
+ * which has room for them.  only: the caller looks at the sum.
+ * SQB_CORRUPT, without a message: it is damaged.
  */
 enum sqb_err sqb_chunk_unpack(struct sqb_store *st, enum sqb_codec codec,
-			      const void *packed, size_t packed_size, void *out,
-			      size_t size);
+			      bool only, const void *packed, size_t packed_size,
+			      void *out, size_t size);
 
 /* Room for one packed chunk, the store's; dies with the next call on it. */
 void *sqb_chunk_buffer(struct sqb_store *st, size_t *size_r);

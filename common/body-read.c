@@ -4,7 +4,7 @@
  * Bodies on their way out: chunk by chunk, each checked before any of it is
  * handed out (I8).
  *
- * A body of one chunk is checked against the sum in its row.  Of several, each
+ * A body of one chunk is checked by the sum in its row.  Of several, each
  * has the checksum of its zstd frame; who reads them in order also gets the
  * sum of the whole checked, with the last one.
  */
@@ -112,8 +112,8 @@ static enum sqb_err unpack(struct sqb_body_reader *r, uint64_t n,
 	enum sqb_err err;
 
 	r->loaded = NO_CHUNK;
-	err = sqb_chunk_unpack(r->st, r->codec, packed, packed_size, r->chunk,
-			       size);
+	err = sqb_chunk_unpack(r->st, r->codec, r->info.vsize <= SQB_BODY_CHUNK,
+			       packed, packed_size, r->chunk, size);
 	if (err == SQB_CORRUPT)
 		return damaged(r->st, r->info.id.n, "a chunk");
 	if (err != SQB_OK)

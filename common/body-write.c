@@ -159,7 +159,8 @@ static enum sqb_err pack_chunk(struct sqb_body_writer *w)
 	enum sqb_err err;
 
 	sum_chunk(w);
-	err = sqb_chunk_pack(w->st, w->chunk, w->chunk_size, &packed, &size);
+	err = sqb_chunk_pack(w->st, w->chunk, w->chunk_size, false, &packed,
+			     &size);
 	if (err == SQB_OK)
 		err = sqb_body_writer_keep(w, &w->chunks, packed, size);
 	w->codec = SQB_CODEC_ZSTD;
@@ -177,8 +178,8 @@ static enum sqb_err pack_single(struct sqb_body_writer *w)
 	w->sum = XXH3_64bits(w->chunk, w->chunk_size);
 	w->codec = SQB_CODEC_ZSTD;
 	if (size > 0) {
-		err = sqb_chunk_pack(w->st, w->chunk, w->chunk_size, &packed,
-				     &size);
+		err = sqb_chunk_pack(w->st, w->chunk, w->chunk_size, true,
+				     &packed, &size);
 		if (err != SQB_OK)
 			return err;
 	}
@@ -377,8 +378,8 @@ static enum sqb_err view_chunk(struct sqb_body_writer *w, size_t n)
 		return err;
 	free(w->view);
 	w->view = sqb_xmalloc(sqb_chunk_size(w->vsize, n));
-	err = sqb_chunk_unpack(w->st, w->codec, packed, size, w->view,
-			       sqb_chunk_size(w->vsize, n));
+	err = sqb_chunk_unpack(w->st, w->codec, w->chunks.count == 1, packed,
+			       size, w->view, sqb_chunk_size(w->vsize, n));
 	if (err == SQB_OK) {
 		w->viewed = n;
 		return SQB_OK;

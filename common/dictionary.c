@@ -5,13 +5,29 @@
  * A small mail becomes a tenth smaller by it.  The best is at the end, where
  * zstd reaches it with the shortest numbers.
  *
+ * Before the text come zstd's tables for it, made of some 1600 mails by
+ * ZDICT_finalizeDictionary(): with them a frame needs none of its own, which
+ * spares a third of the time that a small mail takes to unpack.  Dictionary 1 is the text
+ * alone, dictionary 2 has both.
+ *
  * It is part of the data format: bodies cannot be read without these very
- * octets.  Never change them; a better one would be another codec.
+ * octets.  Never change them; a better one would be dictionary 3.
  */
 #include "common/body-private.h"
 
 /* clang-format off */
 const char sqb_dictionary[] =
+	"\067\244\060\354\002\000\000\000\101\020\250\042\332\066"
+	"\060\063\063\063\063\063\063\063\063\063\263\124\011\246"
+	"\275\162\271\105\272\212\113\115\102\115\146\243\216\061"
+	"\026\267\210\240\052\220\036\146\303\060\240\132\144\066"
+	"\160\310\354\277\233\110\344\367\347\350\023\235\266\146"
+	"\025\005\003\003\223\000\030\014\014\012\011\250\363\031"
+	"\161\335\007\000\004\300\321\121\316\206\111\345\002\171"
+	"\044\314\201\050\206\141\030\102\006\031\003\214\001\000"
+	"\060\060\040\063\000\000\000\000\000\044\117\047\145\223"
+	"\251\110\014\203\044\310\230\102\012\215\210\010\000\000"
+	"\000\000\001\000\000\000\004\000\000\000\010\000\000\000"
 	"the and that have with this from they will would there their "
 	"what about which when make like time just know take people "
 	"into year your good some could them other than then look only "

@@ -62,15 +62,18 @@ static enum sqb_err insert_first_rows(struct sqb_store *st)
 	return err;
 }
 
-static const char sql_dict[] = "INSERT INTO dict (id, data) VALUES (1, ?1)";
+static const char sql_dict[] = "INSERT INTO dict (id, data) VALUES (?1, ?2)";
 
-static enum sqb_err insert_dictionary(struct sqb_store *st)
+static enum sqb_err insert_dictionary(struct sqb_store *st, unsigned int id)
 {
 	sqlite3_stmt *q = sqb_stmt_new(st, sql_dict);
+	const char *data;
+	size_t size;
 	enum sqb_err err;
 
-	sqlite3_bind_blob(q, 1, sqb_dictionary, (int)sqb_dictionary_size,
-			  SQLITE_STATIC);
+	data = sqb_dictionary_find(id, &size);
+	sqlite3_bind_int(q, 1, (int)id);
+	sqlite3_bind_blob(q, 2, data, (int)size, SQLITE_STATIC);
 	err = sqb_run(st, q);
 	sqlite3_finalize(q);
 	return err;
@@ -93,7 +96,9 @@ static enum sqb_err fill_new_file(struct sqb_store *st)
 	if (err == SQB_OK)
 		err = insert_first_rows(st);
 	if (err == SQB_OK)
-		err = insert_dictionary(st);
+		err = insert_dictionary(st, 1);
+	if (err == SQB_OK)
+		err = insert_dictionary(st, 2);
 	if (err == SQB_OK)
 		err = exec(st, marks);
 	return err;
@@ -168,6 +173,11 @@ enum sqb_err sqb_schema_create(struct sqb_store *st)
 	return err;
 }
 
+static enum sqb_err add_dictionary_2(struct sqb_store *st)
+{
+	return insert_dictionary(st, 2);
+}
+
 /*
  * The steps from schema to schema.  Do not change or reorder what has been
  * released, and let func call nothing that follows the newest schema.
@@ -175,7 +185,7 @@ enum sqb_err sqb_schema_create(struct sqb_store *st)
  * sqb_schema_check().
  */
 const struct sqb_migration sqb_migrations[] = {
-	{ 2, sqb_schema_2, NULL },
+	{ 2, sqb_schema_2, add_dictionary_2 },
 	{ 0, NULL, NULL },
 };
 

@@ -131,7 +131,7 @@ const char sqb_schema[] =
 	"  date INTEGER NOT NULL,           -- INTERNALDATE of the first message\n"
 	"  sum INTEGER NOT NULL,            -- XXH3 64 of the octets as stored\n"
 	"  codec INTEGER NOT NULL CHECK (codec IN (0, 1)), -- 0 raw, 1 zstd\n"
-	"                                   -- frames with dict 1\n"
+	"                                   -- frames, of dict 1 unless they say so\n"
 	"  data BLOB NOT NULL               -- the first chunk\n"
 	") STRICT;\n"
 

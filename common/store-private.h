@@ -81,11 +81,12 @@ struct sqb_store {
 
 	/* Bodies (body-codec.c, body-read.c). */
 	int compress_level;
-	int cctx_level;           /* of cctx */
-	struct ZSTD_CCtx_s *cctx; /* own; NULL before the first use */
-	struct ZSTD_DCtx_s *dctx; /* own; the same */
-	void *packed;             /* own; one packed chunk, or NULL */
-	void *spare_chunk;        /* own; for the next reader, or NULL */
+	int cctx_level;                 /* of cctx */
+	struct ZSTD_CCtx_s *cctx;       /* own; NULL before the first use */
+	struct ZSTD_DCtx_s *dctx;       /* own; the same */
+	struct ZSTD_DDict_s *ddicts[2]; /* own; dictionaries 1 and 2 */
+	void *packed;                   /* own; one packed chunk, or NULL */
+	void *spare_chunk;              /* own; for the next reader, or NULL */
 
 	/* Keywords (keyword.c). */
 	struct sqb_keyword_cache *keywords; /* own; NULL before the first use */

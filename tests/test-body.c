@@ -638,6 +638,24 @@ START_TEST(a_chunk_without_its_checksum_is_damage)
 }
 END_TEST
 
+/* The octet behind the flags of the only frame. */
+START_TEST(a_frame_of_another_dictionary_is_damage)
+{
+	struct sqb_body_id id = commit_body(t_mail(3000, 1), 3000);
+	size_t got;
+
+	ck_assert_int_eq(t_sql_int(st, "SELECT count(*) FROM body"
+				       " WHERE substr(data, 6, 1) = x'02'"),
+			 1);
+	t_sql(st, "UPDATE body SET data = CAST(substr(data, 1, 5) ||"
+		  " x'01' || substr(data, 7) AS BLOB)");
+	t_fails(read_body(id, &got), SQB_CORRUPT);
+	t_sql(st, "UPDATE body SET data = CAST(substr(data, 1, 5) ||"
+		  " x'03' || substr(data, 7) AS BLOB)");
+	t_fails(read_body(id, &got), SQB_CORRUPT);
+}
+END_TEST
+
 START_TEST(a_message_without_its_body_is_damage)
 {
 	uint32_t uid = t_append_text(st, "\r\n");
@@ -748,6 +766,7 @@ static void add_damage_tests(Suite *suite)
 			    COUNT(damage_cases));
 	tcase_add_test(tc, after_a_wrong_sum_nothing_more_is_handed_out);
 	tcase_add_test(tc, a_chunk_without_its_checksum_is_damage);
+	tcase_add_test(tc, a_frame_of_another_dictionary_is_damage);
 	tcase_add_test(tc, a_message_without_its_body_is_damage);
 }
 
