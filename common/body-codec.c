@@ -168,4 +168,5 @@ void sqb_body_free_buffers(struct sqb_store *st)
 		(void)ZSTD_freeDDict(st->ddicts[i]);
 	free(st->packed);
 	free(st->spare_chunk);
+	sqb_body_ahead_free(st);
 }

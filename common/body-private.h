@@ -132,6 +132,38 @@ enum sqb_err sqb_body_store(struct sqb_store *st, struct sqb_body_writer *w,
 			    int64_t date, struct sqb_body_id *id_r,
 			    bool *fresh_r);
 
+/*
+ * What opening a body takes of its row: these columns, then message.psize or
+ * -1, then what else the statement wants.
+ */
+#define SQB_BODY_ROW_COLUMNS \
+	"b.id, b.guid, b.vsize, b.hdr_size, b.codec, b.sum, b.data, b.eol"
+#define SQB_BODY_ROW_NEXT 9
+
+struct sqb_body_row {
+	struct sqb_body_info info;
+	enum sqb_codec codec;
+	int eol;
+	int64_t psize;
+	uint64_t sum;
+	const void *data; /* the first chunk, packed */
+	size_t size;
+};
+
+/* data is q's, and dies with its next step.  SQB_CORRUPT. */
+enum sqb_err sqb_body_row_read(struct sqb_store *st, sqlite3_stmt *q,
+			       struct sqb_body_row *row_r);
+
+/*
+ * Reading ahead (body-ahead.c).  sqb_body_ahead_begin(): a message was opened,
+ * and the next one may follow.  sqb_body_ahead_take(): is a message's row at
+ * hand, or the next one in order?  Its data dies with the next call.
+ */
+void sqb_body_ahead_begin(struct sqb_store *st, int64_t box, uint32_t uid);
+bool sqb_body_ahead_take(struct sqb_store *st, int64_t box, uint32_t uid,
+			 struct sqb_body_row *body_r);
+void sqb_body_ahead_free(struct sqb_store *st);
+
 /* Delete a body's rows; needs a transaction.  Not there: no error. */
 enum sqb_err sqb_body_free(struct sqb_store *st, struct sqb_body_id id);
 

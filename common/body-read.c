@@ -102,13 +102,11 @@ static bool sum_is_right(struct sqb_body_reader *r, uint64_t n, size_t size)
 	return !r->bad;
 }
 
-/* From the given column of q's row.  Never leaves damaged octets behind. */
+/* Never leaves damaged octets behind. */
 static enum sqb_err unpack(struct sqb_body_reader *r, uint64_t n,
-			   sqlite3_stmt *q, int column)
+			   const void *packed, size_t packed_size)
 {
 	size_t size = sqb_chunk_size(r->info.vsize, n);
-	const void *packed = sqlite3_column_blob(q, column);
-	size_t packed_size = (size_t)sqlite3_column_bytes(q, column);
 	enum sqb_err err;
 
 	r->loaded = NO_CHUNK;
@@ -152,66 +150,85 @@ void sqb_body_close(struct sqb_body_reader **r_p)
 	free(r);
 }
 
-/* After read_info()'s columns come codec, sum, data, eol and psize. */
-static enum sqb_err fill_reader(struct sqb_body_reader *r, sqlite3_stmt *q)
+enum sqb_err sqb_body_row_read(struct sqb_store *st, sqlite3_stmt *q,
+			       struct sqb_body_row *row_r)
 {
-	struct sqb_store *st = r->st;
-	enum sqb_err err = read_info(st, q, &r->info);
+	enum sqb_err err = read_info(st, q, &row_r->info);
 	int codec = sqlite3_column_int(q, 4);
 
 	if (err != SQB_OK)
 		return err;
-	if (codec == SQB_CODEC_RAW && r->info.vsize <= SQB_BODY_CHUNK)
-		r->codec = SQB_CODEC_RAW;
+	if (codec == SQB_CODEC_RAW && row_r->info.vsize <= SQB_BODY_CHUNK)
+		row_r->codec = SQB_CODEC_RAW;
 	else if (codec == SQB_CODEC_ZSTD)
-		r->codec = SQB_CODEC_ZSTD;
+		row_r->codec = SQB_CODEC_ZSTD;
 	else
-		return damaged(st, r->info.id.n, "unknown codec");
-	r->sum = (uint64_t)sqlite3_column_int64(q, 5);
-	r->eol = sqlite3_column_int(q, 7);
-	r->psize = sqlite3_column_int64(q, 8);
-	/* A damaged chunk shows when it is asked for: others may be whole. */
-	(void)unpack(r, 0, q, 6);
+		return damaged(st, row_r->info.id.n, "unknown codec");
+	row_r->sum = (uint64_t)sqlite3_column_int64(q, 5);
+	row_r->eol = sqlite3_column_int(q, 7);
+	row_r->psize = sqlite3_column_int64(q, 8);
+	row_r->data = sqlite3_column_blob(q, 6);
+	row_r->size = (size_t)sqlite3_column_bytes(q, 6);
 	return SQB_OK;
 }
 
-static enum sqb_err open_row(struct sqb_store *st, sqlite3_stmt *q,
-			     struct sqb_body_reader **r_r)
+static struct sqb_body_reader *open_row(struct sqb_store *st,
+					const struct sqb_body_row *row)
 {
-	struct sqb_body_reader *r;
+	struct sqb_body_reader *r = new_reader(st);
+
+	r->info = row->info;
+	r->codec = row->codec;
+	r->eol = row->eol;
+	r->psize = row->psize;
+	r->sum = row->sum;
+	/* A damaged chunk shows when it is asked for: others may be whole. */
+	(void)unpack(r, 0, row->data, row->size);
+	return r;
+}
+
+static enum sqb_err open_first_row(struct sqb_store *st, sqlite3_stmt *q,
+				   struct sqb_body_reader **r_r)
+{
+	struct sqb_body_row row;
 	enum sqb_err err;
 
 	if (!sqb_step(st, q, &err))
 		return err != SQB_OK ? err : SQB_NOTFOUND;
-	r = new_reader(st);
-	err = fill_reader(r, q);
-	sqlite3_reset(q);
+	err = sqb_body_row_read(st, q, &row);
 	if (err == SQB_OK)
-		*r_r = r;
-	else
-		sqb_body_close(&r);
+		*r_r = open_row(st, &row);
+	sqlite3_reset(q);
 	return err;
 }
 
 static const char sql_open[] =
-	"SELECT b.id, b.guid, b.vsize, b.hdr_size, b.codec, b.sum, b.data,"
-	" b.eol, m.psize"
-	" FROM message AS m LEFT JOIN body AS b ON b.id = m.body_id"
+	"SELECT " SQB_BODY_ROW_COLUMNS ", m.psize FROM message AS m"
+	" LEFT JOIN body AS b ON b.id = m.body_id"
 	" WHERE m.mailbox_id = ?1 AND m.uid = ?2";
 
 enum sqb_err sqb_body_open(struct sqb_store *st, struct sqb_mailbox_id box,
 			   uint32_t uid, struct sqb_body_reader **r_r)
 {
-	sqlite3_stmt *q = sqb_stmt(st, sql_open);
+	struct sqb_body_row row;
+	enum sqb_err err;
+	sqlite3_stmt *q;
 
+	if (sqb_body_ahead_take(st, box.n, uid, &row)) {
+		*r_r = open_row(st, &row);
+		return SQB_OK;
+	}
+	q = sqb_stmt(st, sql_open);
 	sqlite3_bind_int64(q, 1, box.n);
 	sqlite3_bind_int64(q, 2, uid);
-	return open_row(st, q, r_r);
+	err = open_first_row(st, q, r_r);
+	if (err == SQB_OK)
+		sqb_body_ahead_begin(st, box.n, uid);
+	return err;
 }
 
 static const char sql_open_id[] =
-	"SELECT id, guid, vsize, hdr_size, codec, sum, data, eol, -1"
-	" FROM body WHERE id = ?1";
+	"SELECT " SQB_BODY_ROW_COLUMNS ", -1 FROM body AS b WHERE b.id = ?1";
 
 enum sqb_err sqb_body_open_id(struct sqb_store *st, struct sqb_body_id id,
 			      struct sqb_body_reader **r_r)
@@ -219,7 +236,7 @@ enum sqb_err sqb_body_open_id(struct sqb_store *st, struct sqb_body_id id,
 	sqlite3_stmt *q = sqb_stmt(st, sql_open_id);
 
 	sqlite3_bind_int64(q, 1, id.n);
-	return open_row(st, q, r_r);
+	return open_first_row(st, q, r_r);
 }
 
 const struct sqb_body_info *
@@ -279,7 +296,8 @@ static enum sqb_err load_chunk(struct sqb_body_reader *r, uint64_t n)
 		return err != SQB_OK ? err
 				     : sqb_body_reader_missing(
 					       r, "a chunk is missing");
-	err = unpack(r, n, q, 0);
+	err = unpack(r, n, sqlite3_column_blob(q, 0),
+		     (size_t)sqlite3_column_bytes(q, 0));
 	sqlite3_reset(q);
 	return err;
 }

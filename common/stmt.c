@@ -68,6 +68,8 @@ sqlite3_stmt *sqb_stmt(struct sqb_store *st, const char *sql)
 {
 	struct sqb_stmt_slot *slot;
 
+	if (st->ahead != NULL)
+		sqb_body_ahead_drop(st);
 	if (4 * (st->stmt_count + 1) > 3 * st->stmt_slots)
 		grow(st);
 	slot = find(st->stmts, st->stmt_slots, sql);
@@ -86,6 +88,8 @@ sqlite3_stmt *sqb_stmt(struct sqb_store *st, const char *sql)
 
 sqlite3_stmt *sqb_stmt_new(struct sqb_store *st, const char *sql)
 {
+	if (st->ahead != NULL)
+		sqb_body_ahead_drop(st);
 	return prepare(st, sql, 0);
 }
 

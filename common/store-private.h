@@ -79,7 +79,7 @@ struct sqb_store {
 	bool read_began;         /* they began the transaction that is open */
 	bool reserve_gone;
 
-	/* Bodies (body-codec.c, body-read.c). */
+	/* Bodies (body-codec.c, body-read.c, body-ahead.c). */
 	int compress_level;
 	int cctx_level;                 /* of cctx */
 	struct ZSTD_CCtx_s *cctx;       /* own; NULL before the first use */
@@ -87,6 +87,8 @@ struct sqb_store {
 	struct ZSTD_DDict_s *ddicts[2]; /* own; dictionaries 1 and 2 */
 	void *packed;                   /* own; one packed chunk, or NULL */
 	void *spare_chunk;              /* own; for the next reader, or NULL */
+
+	struct sqb_body_ahead *ahead; /* own; NULL before the first use */
 
 	/* Keywords (keyword.c). */
 	struct sqb_keyword_cache *keywords; /* own; NULL before the first use */
@@ -264,6 +266,9 @@ enum sqb_err sqb_reserve_need(struct sqb_store *st);
 
 /* Free what the bodies' files keep in the store. */
 void sqb_body_free_buffers(struct sqb_store *st);
+
+/* Another statement is run: forget the bodies that were read ahead. */
+void sqb_body_ahead_drop(struct sqb_store *st);
 
 /* Free what keyword.c keeps in the store. */
 void sqb_keyword_free_cache(struct sqb_store *st);

@@ -29,7 +29,10 @@ static const char pragmas[] =
 	/* sqb_checkpoint_if_due() does it, after the answer. */
 	"PRAGMA wal_autocheckpoint = 0;"
 	"PRAGMA journal_size_limit = 4194304;"
-	"PRAGMA cache_size = -8192;" /* sqb_store_set_cache_size() */
+	/* Reading a page anew costs less than memory for it: each page of a
+	   growing cache is a page fault.  A transaction may hold 8 MiB. */
+	"PRAGMA cache_size = -1024;" /* sqb_store_set_cache_size() */
+	"PRAGMA cache_spill = 2048;"
 	/* With mmap, an I/O error would be a SIGBUS. */
 	"PRAGMA mmap_size = 0;"
 	"PRAGMA temp_store = MEMORY;"

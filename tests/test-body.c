@@ -269,6 +269,76 @@ START_TEST(a_message_has_its_body)
 }
 END_TEST
 
+/* More than are read ahead at a time, with gaps. */
+START_TEST(one_after_the_other_each_has_its_own)
+{
+	struct sqb_body_reader *r;
+	char text[32];
+	uint32_t uid;
+	const void *data;
+	size_t size;
+
+	for (uid = 1; uid <= 100; uid++) {
+		(void)snprintf(text, sizeof(text), "A: %u\r\n\r\n", uid);
+		ck_assert_uint_eq(t_append_text(st, text), uid);
+	}
+	t_sql(st, "DELETE FROM message WHERE uid IN (7, 8, 30, 31, 32)");
+	t_sql(st, "DELETE FROM body WHERE id = 50");
+	for (uid = 1; uid <= 100; uid++) {
+		if (uid == 50) {
+			t_fails(sqb_body_open(st, T_INBOX, uid, &r),
+				SQB_CORRUPT);
+			continue;
+		}
+		if (uid == 7 || uid == 8 || (uid >= 30 && uid <= 32)) {
+			t_fails(sqb_body_open(st, T_INBOX, uid, &r),
+				SQB_NOTFOUND);
+			continue;
+		}
+		(void)snprintf(text, sizeof(text), "A: %u\r\n\r\n", uid);
+		t_ok(st, sqb_body_open(st, T_INBOX, uid, &r));
+		t_ok(st, sqb_body_data(r, 0, &data, &size));
+		ck_assert_uint_eq(size, strlen(text));
+		ck_assert_mem_eq(data, text, size);
+		sqb_body_close(&r);
+	}
+}
+END_TEST
+
+START_TEST(what_was_read_ahead_is_forgotten_with_the_next_statement)
+{
+	struct sqb_body_reader *r;
+	struct sqb_body_info info;
+	uint32_t uid;
+
+	for (uid = 1; uid <= 9; uid++)
+		(void)t_append_text(st, "\r\n");
+	for (uid = 1; uid <= 4; uid++) {
+		t_ok(st, sqb_body_open(st, T_INBOX, uid, &r));
+		sqb_body_close(&r);
+	}
+	t_sql(st, "DELETE FROM message WHERE uid = 5");
+	t_ok(st, sqb_body_info(st, T_INBOX, 6, &info));
+	t_fails(sqb_body_open(st, T_INBOX, 5, &r), SQB_NOTFOUND);
+}
+END_TEST
+
+START_TEST(reading_on_leaves_no_snapshot_open)
+{
+	struct sqb_body_reader *r;
+	uint32_t uid;
+
+	for (uid = 1; uid <= 9; uid++)
+		(void)t_append_text(st, "\r\n");
+	for (uid = 1; uid <= 4; uid++) {
+		t_ok(st, sqb_body_open(st, T_INBOX, uid, &r));
+		sqb_body_close(&r);
+		ck_assert_int_eq(sqlite3_txn_state(sqb_db(st), "main"),
+				 SQLITE_TXN_NONE);
+	}
+}
+END_TEST
+
 START_TEST(no_message_is_an_answer)
 {
 	struct sqb_mailbox_id nowhere = { 77 };
@@ -733,6 +803,10 @@ static void add_stream_tests(Suite *suite)
 			    COUNT(size_cases));
 	tcase_add_test(tc, any_part_can_be_read_in_any_order);
 	tcase_add_test(tc, a_message_has_its_body);
+	tcase_add_test(tc, one_after_the_other_each_has_its_own);
+	tcase_add_test(
+		tc, what_was_read_ahead_is_forgotten_with_the_next_statement);
+	tcase_add_test(tc, reading_on_leaves_no_snapshot_open);
 	tcase_add_test(tc, no_message_is_an_answer);
 	tcase_add_test(tc, several_may_be_read_and_written_at_once);
 	tcase_add_test(tc, a_guid_is_kept_or_made);
