@@ -71,7 +71,7 @@ const char *sqb_store_notify_path(struct sqb_store *st);
 void sqb_store_set_lock_timeout(struct sqb_store *st, unsigned int secs);
 
 /*
- * Pages of store.db that this handle may keep in memory, in KiB; default 8192.
+ * Pages of store.db that this handle may keep in memory, in KiB; default 1024.
  * They are kept from one call to the next as long as nobody commits.
  */
 void sqb_store_set_cache_size(struct sqb_store *st, unsigned int kib);
