@@ -6,17 +6,24 @@
 #include "file-lock.h"
 #include "mail-index-alloc-cache.h"
 #include "mail-index-modseq.h"
+#include "mail-transaction-log.h"
+#include "mkdir-parents.h"
+#include "unlink-directory.h"
+#include "sqbox-compat.h"
 #include "sqbox-error.h"
 #include "sqbox-import.h"
 #include "sqbox-index.h"
 #include "sqbox-sync.h"
 #include "common/txn.h"
 
+#include <fcntl.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define SQBOX_REBUILD_LOCK_NAME "sqbox-rebuild.lock"
 #define SQBOX_REBUILD_LOCK_SECS 60
+#define SQBOX_REBUILD_DIR "rebuild"
 #define SQBOX_NEWLOCK_WAITS 20
 #define SQBOX_NEWLOCK_WAIT_USECS 100000
 
@@ -109,27 +116,31 @@ sqbox_index_is_wrong(struct sqbox_mailbox *mbox, struct mail_index_view *view,
 /*
  * What the wrong index has given out is not given out again: UIDs and modseqs
  * of a store that is older than it (restored from a copy, or its last commits
- * went with the power).
+ * went with the power).  Each rebuild takes a modseq of its own, from which it
+ * numbers its log.
  */
 static enum sqb_err
 sqbox_index_raise_store(struct sqbox_mailbox *mbox,
 			struct mail_index_view *view,
 			const struct sqb_mailbox_status *status)
 {
-	const struct mail_index_header *idx_hdr = mail_index_get_header(view);
+	const struct mail_index_header *idx_hdr =
+		view == NULL ? NULL : mail_index_get_header(view);
 	struct sqb_store *st = sqbox_store(&mbox->box);
 	struct sqb_mailbox_update update;
 	struct sqbox_index_header hdr;
 	enum sqb_err err;
 
-	if (idx_hdr->uid_validity != status->uidvalidity)
-		return SQB_OK;
-	sqbox_index_get_header(mbox, view, &hdr);
 	i_zero(&update);
-	update.min_uidnext = idx_hdr->next_uid;
-	update.min_modseq =
-		I_MAX(hdr.modseq, mail_index_modseq_get_highest(view)) +
-		SQBOX_MODSEQ_GAP;
+	update.min_modseq = status->highestmodseq;
+	if (idx_hdr != NULL && idx_hdr->uid_validity == status->uidvalidity) {
+		sqbox_index_get_header(mbox, view, &hdr);
+		update.min_uidnext = idx_hdr->next_uid;
+		update.min_modseq = I_MAX(update.min_modseq, hdr.modseq);
+		update.min_modseq = I_MAX(update.min_modseq,
+					  mail_index_modseq_get_highest(view));
+	}
+	update.min_modseq += SQBOX_MODSEQ_GAP;
 	err = sqb_txn_begin(st);
 	if (err != SQB_OK)
 		return err;
@@ -226,11 +237,14 @@ static void sqbox_index_opened(struct sqbox_mailbox *mbox)
 }
 
 /* The index object is there, and closed. */
-static int sqbox_index_open(struct sqbox_mailbox *mbox)
+static int sqbox_index_open(struct sqbox_mailbox *mbox, bool create)
 {
 	struct index_mailbox_context *ibox = INDEX_STORAGE_CONTEXT(&mbox->box);
+	enum mail_index_open_flags flags = ibox->index_flags;
 
-	if (mail_index_open(mbox->box.index, ibox->index_flags) <= 0) {
+	if (!create)
+		flags &= ENUM_NEGATE(MAIL_INDEX_OPEN_FLAG_CREATE);
+	if (mail_index_open(mbox->box.index, flags) <= 0) {
 		mailbox_set_index_error(&mbox->box);
 		return -1;
 	}
@@ -238,11 +252,11 @@ static int sqbox_index_open(struct sqbox_mailbox *mbox)
 	return 0;
 }
 
+/* All but the log, in whose place the new one comes at once. */
 static void sqbox_index_unlink(const char *path)
 {
-	static const char *const suffixes[] = { "",       ".log",    ".log.2",
-						".cache", ".backup", ".tmp",
-						NULL };
+	static const char *const suffixes[] = { "",        ".log.2", ".cache",
+						".backup", ".tmp",   NULL };
 	unsigned int i;
 
 	for (i = 0; suffixes[i] != NULL; i++)
@@ -262,17 +276,21 @@ sqbox_index_look_again(struct sqbox_mailbox *mbox, bool *new_modseqs_r)
 	int ret = 0;
 
 	*new_modseqs_r = TRUE;
-	if (sqbox_index_open(mbox) < 0)
-		return 1;
-	view = mail_index_view_open(mbox->box.index);
 	err = sqb_mailbox_status(sqbox_store(&mbox->box), mbox->id, &status);
-	if (err == SQB_OK && sqbox_index_is_wrong(mbox, view, &status)) {
-		err = sqbox_index_raise_store(mbox, view, &status);
-		*new_modseqs_r = mail_index_get_header(view)->uid_validity != 0;
+	if (err == SQB_OK && sqbox_index_open(mbox, FALSE) < 0) {
+		err = sqbox_index_raise_store(mbox, NULL, &status);
 		ret = 1;
+	} else if (err == SQB_OK) {
+		view = mail_index_view_open(mbox->box.index);
+		if (sqbox_index_is_wrong(mbox, view, &status)) {
+			err = sqbox_index_raise_store(mbox, view, &status);
+			*new_modseqs_r =
+				mail_index_get_header(view)->uid_validity != 0;
+			ret = 1;
+		}
+		mail_index_view_close(&view);
+		mail_index_close(mbox->box.index);
 	}
-	mail_index_view_close(&view);
-	mail_index_close(mbox->box.index);
 	if (err != SQB_OK) {
 		sqbox_mailbox_set_error(&mbox->box, err);
 		return -1;
@@ -280,37 +298,141 @@ sqbox_index_look_again(struct sqbox_mailbox *mbox, bool *new_modseqs_r)
 	return ret;
 }
 
+/*
+ * A session that has the old index open must not take the new log for its own,
+ * nor for one that came before: Dovecot ends with a Panic if the numbers of
+ * logs go back.  With a new indexid such a session would spoil the new log.
+ */
+static int sqbox_index_number_log(struct sqbox_mailbox *mbox,
+				  const char *old_path, const char *path)
+{
+	struct mail_transaction_log_header hdr, old;
+	struct sqb_mailbox_status status;
+	int fd, old_fd, ret = -1;
+
+	if (sqb_mailbox_status(sqbox_store(&mbox->box), mbox->id, &status) !=
+	    SQB_OK)
+		return -1;
+	i_zero(&old);
+	old_fd = open(old_path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (old_fd != -1) {
+		if (pread(old_fd, &old, sizeof(old), 0) != sizeof(old))
+			old.indexid = 0;
+		i_close_fd(&old_fd);
+	}
+	fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+	if (fd != -1 && pread(fd, &hdr, sizeof(hdr), 0) == sizeof(hdr)) {
+		hdr.indexid =
+			old.indexid != 0 ? old.indexid : status.uidvalidity;
+		hdr.file_seq = (uint32_t)(status.highestmodseq & 0x7fffffff);
+		if (pwrite(fd, &hdr, sizeof(hdr), 0) == sizeof(hdr))
+			ret = 0;
+	}
+	if (ret < 0)
+		mailbox_set_critical(&mbox->box, "sqbox: write(%s): %m", path);
+	i_close_fd(&fd);
+	return ret;
+}
+
+/*
+ * Build it in a directory of its own, outside of what may be removed at any
+ * time: if files vanish while Dovecot rotates the log, it ends with a Panic.
+ */
+static int sqbox_index_build_apart(struct sqbox_mailbox *mbox, const char *path,
+				   const char *dir, bool new_modseqs)
+{
+	struct mailbox *box = &mbox->box;
+	const char *log =
+		t_strconcat(dir, "/", box->index_prefix, ".log", NULL);
+	int ret;
+
+	box->index = mail_index_alloc(box->event, dir, box->index_prefix);
+	ret = sqbox_index_open(mbox, TRUE);
+	if (ret == 0) {
+		mail_index_close(box->index);
+		ret = sqbox_index_number_log(
+			mbox, t_strconcat(path, ".log", NULL), log);
+	}
+	if (ret == 0)
+		ret = sqbox_index_open(mbox, TRUE);
+	if (ret == 0) {
+		ret = sqbox_index_build(mbox, new_modseqs);
+		mail_index_close(box->index);
+	}
+	mail_index_free(&box->index);
+	return ret;
+}
+
+/* Sessions that have the old one open notice, and their clients reconnect. */
+static int
+sqbox_index_move(struct sqbox_mailbox *mbox, const char *path, const char *dir)
+{
+	/* An index is never seen before its log. */
+	static const char *const suffixes[] = { ".log", "" };
+	const char *from, *to;
+	unsigned int i;
+
+	sqbox_index_unlink(path);
+	for (i = 0; i < N_ELEMENTS(suffixes); i++) {
+		from = t_strconcat(dir, "/", mbox->box.index_prefix,
+				   suffixes[i], NULL);
+		to = t_strconcat(path, suffixes[i], NULL);
+		if (rename(from, to) < 0) {
+			mailbox_set_critical(&mbox->box,
+					     "sqbox: rename(%s, %s): %m", from,
+					     to);
+			return -1;
+		}
+	}
+	return 0;
+}
+
 /* Dovecot's object of the index remembers too much of the old one. */
-static int sqbox_index_forget(struct sqbox_mailbox *mbox)
+static void sqbox_index_forget(struct sqbox_mailbox *mbox)
 {
 	mail_index_alloc_cache_unref(&mbox->box.index);
 	mail_index_alloc_cache_destroy_unrefed();
-	return index_storage_mailbox_alloc_index(&mbox->box);
+}
+
+static int sqbox_index_remake(struct sqbox_mailbox *mbox, const char *path,
+			      const char *dir, bool new_modseqs)
+{
+	const char *error;
+	int ret = -1;
+
+	sqbox_index_forget(mbox);
+	(void)unlink_directory(dir, UNLINK_DIRECTORY_FLAG_RMDIR, &error);
+	if (mkdir_parents(dir, 0700) < 0)
+		mailbox_set_critical(&mbox->box, "sqbox: mkdir(%s): %m", dir);
+	else if (sqbox_index_build_apart(mbox, path, dir, new_modseqs) == 0)
+		ret = sqbox_index_move(mbox, path, dir);
+	(void)unlink_directory(dir, UNLINK_DIRECTORY_FLAG_RMDIR, &error);
+	(void)rmdir(t_strdup_until(dir, strrchr(dir, '/')));
+	return index_storage_mailbox_alloc_index(&mbox->box) < 0 ? -1 : ret;
 }
 
 static int sqbox_index_rebuild_locked(struct sqbox_mailbox *mbox)
 {
-	const char *dir, *path;
+	const char *root, *dir, *path;
 	bool new_modseqs;
 	int ret;
 
 	/* That of the index object is there only while it is open. */
 	if (mailbox_get_path_to(&mbox->box, MAILBOX_LIST_PATH_TYPE_INDEX,
-				&dir) <= 0)
+				&dir) <= 0 ||
+	    !sqbox_list_get_root_path(mbox->box.list,
+				      MAILBOX_LIST_PATH_TYPE_INDEX, &root))
 		return -1;
 	path = t_strconcat(dir, "/", mbox->box.index_prefix, NULL);
+	sqbox_index_forget(mbox);
+	if (index_storage_mailbox_alloc_index(&mbox->box) < 0)
+		return -1;
 	ret = sqbox_index_look_again(mbox, &new_modseqs);
 	if (ret <= 0)
 		return ret;
-	/* Sessions that have it open notice, and their clients reconnect. */
-	sqbox_index_unlink(path);
-	if (sqbox_index_forget(mbox) < 0 || sqbox_index_open(mbox) < 0)
-		return -1;
-	ret = sqbox_index_build(mbox, new_modseqs);
-	mail_index_close(mbox->box.index);
-	if (ret == 0)
-		i_unlink_if_exists(t_strconcat(path, ".log.2", NULL));
-	return ret;
+	dir = t_strdup_printf("%s/" SQBOX_REBUILD_DIR "/%lld", root,
+			      (long long)mbox->id.n);
+	return sqbox_index_remake(mbox, path, dir, new_modseqs);
 }
 
 static int sqbox_index_rebuild(struct sqbox_mailbox *mbox)
@@ -364,6 +486,17 @@ static void sqbox_index_drop_stale_lock(struct mailbox *box)
 	i_unlink_if_exists(path);
 }
 
+static bool sqbox_index_has_log(struct mailbox *box)
+{
+	struct stat st;
+	const char *dir;
+
+	return mailbox_get_path_to(box, MAILBOX_LIST_PATH_TYPE_INDEX, &dir) >
+		       0 &&
+	       stat(t_strconcat(dir, "/", box->index_prefix, ".log", NULL),
+		    &st) == 0;
+}
+
 static bool sqbox_index_row_exists(struct sqbox_mailbox *mbox)
 {
 	struct sqb_mailbox_status status;
@@ -378,7 +511,11 @@ int sqbox_index_open_box(struct mailbox *box,
 	struct sqbox_mailbox *mbox = SQBOX_MAILBOX(box);
 
 	sqbox_index_drop_stale_lock(box);
-	if (index_storage_mailbox_open(box, FALSE) == 0) {
+	if (status->uidnext != 1 && !sqbox_index_has_log(box)) {
+		/* Dovecot would begin one that sessions take for their own. */
+		if (index_storage_mailbox_alloc_index(box) < 0)
+			return -1;
+	} else if (index_storage_mailbox_open(box, FALSE) == 0) {
 		sqbox_index_opened(mbox);
 		if (!sqbox_index_is_wrong(mbox, box->view, status))
 			return 0;

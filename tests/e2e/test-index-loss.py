@@ -4,9 +4,12 @@
 """Dovecot's index files are a cache: whatever becomes of them, a client that
 was away is told all that it missed, and nothing else."""
 
+import contextlib
 import functools
 import os
 import shutil
+import threading
+import time
 
 import harness
 from imap import Closed, expand
@@ -350,6 +353,86 @@ mail_index_rewrite_min_log_bytes = 500
         self.log_out_all()
         if harness.FORMAT == 'sqbox':
             self.store.check()
+
+
+@harness.only_sqbox
+class LostAgainAndAgain(harness.ServerCase):
+    """Files vanish while sessions are at work.  Their clients may have to
+    reconnect; no process may end by a signal, and nothing that was answered
+    may be lost."""
+
+    ROUNDS = 300
+    MAILS = 20
+    # All but a Panic, and the Fatal line of a process that has died of it.
+    allowed_errors = (r'Error: (?!Raw backtrace)',)
+    config = '''
+mail_index_rewrite_min_log_bytes = 500
+mail_index_rewrite_max_log_bytes = 2000
+'''
+
+    def setUp(self):
+        super().setUp()
+        self.at_work = True
+        self.answered = [0, 0]
+        self.flagged = {}       # UID: flagged or not, as last answered
+
+    def unlink_files(self, rng):
+        for path in files(Store(self.server, self.user), INDEX, LOG, CACHE,
+                          LOG + '.2'):
+            if rng.random() < 0.8:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(path)
+
+    def change(self, client, uid, flag):
+        sign = '+' if flag else '-'
+        self.flagged.pop(uid, None)     # not known, until it is answered
+        if client.cmd(f'UID STORE {uid} {sign}FLAGS (\\Flagged k{uid % 3})'
+                      ).status != 'OK':
+            client.cmd('SELECT INBOX')
+            return False
+        self.flagged[uid] = flag
+        return True
+
+    def work(self, which, rng):
+        """A client with every other message for its own."""
+        while self.at_work:
+            client = None
+            with contextlib.suppress(AssertionError, OSError):
+                client = self.login(name=f'W{which}')
+                client.select()
+                while self.at_work:
+                    uid = 1 + which + 2 * rng.randrange(self.MAILS // 2)
+                    if self.change(client, uid, rng.random() < 0.5):
+                        self.answered[which] += 1
+            if client:
+                client.close()
+                self.clients.remove(client)
+
+    def test_lost_under_two_writers(self):
+        """I6: two sessions STORE while the files vanish, in many rounds."""
+        rng = harness.seeded('test_lost_under_two_writers')
+        client = self.login()
+        for _ in range(self.MAILS):
+            client.append('INBOX', mail())
+        threads = [threading.Thread(
+            target=self.work, args=(n, harness.random.Random(rng.random())))
+            for n in range(2)]
+        for thread in threads:
+            thread.start()
+        for _ in range(self.ROUNDS):
+            self.unlink_files(rng)
+            time.sleep(rng.random() * 0.03)
+        self.at_work = False
+        for thread in threads:
+            thread.join()
+        self.assertGreater(min(self.answered), self.ROUNDS // 10)
+        client.select()
+        flags = client.fetch_by_uid('FLAGS')
+        self.assertEqual(len(flags), self.MAILS)
+        for uid, flag in self.flagged.items():
+            self.assertEqual('\\Flagged' in flags[uid]['FLAGS'], flag, uid)
+        client.logout()
+        Store(self.server, self.user).check()
 
 
 @harness.only_sqbox
