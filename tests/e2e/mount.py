@@ -283,6 +283,13 @@ class MountCase(harness.ServerCase):
     def path(self, *names):
         return os.path.join(self.mnt, *names)
 
+    def append(self, message, flags='', folder='INBOX'):
+        """APPEND by IMAP; returns the UID and where the mount has it."""
+        uid = self.client.append(folder, message, flags,
+                                 '01-Mar-2024 12:00:01 +0000')
+        box = os.stat(self.path(folder)).st_ino >> 32
+        return uid, self.path(folder, f'20240301T120001-{box}.{uid}.eml')
+
     def shell(self, command, check=True):
         result = self.mount.shell(command)
         if check and result.returncode != 0:
