@@ -9,6 +9,7 @@ responses and nothing of their meaning, so a server's odd answer reaches the
 test that asked for it.  Every line both ways is kept in `dialogue`.
 """
 
+import base64
 import re
 import socket
 import time
@@ -502,6 +503,26 @@ def quote(text):
     if re.fullmatch(r'[A-Za-z0-9/._#&+-]+', text):
         return text
     return '"' + text.replace('\\', '\\\\').replace('"', '\\"') + '"'
+
+
+def mutf7(text):
+    """Modified UTF-7 (RFC 3501 5.1.3)."""
+    out, wide = '', ''
+    for c in text + '\0':
+        if not ' ' <= c <= '~':
+            wide += c
+            continue
+        out += _shifted(wide)
+        wide = ''
+        out += '&-' if c == '&' else c
+    return out + _shifted(wide[:-1])
+
+
+def _shifted(wide):
+    if not wide:
+        return ''
+    code = base64.b64encode(wide.encode('utf-16-be')).decode()
+    return '&' + code.rstrip('=').replace('/', ',') + '-'
 
 
 def status_items(response):

@@ -8,12 +8,11 @@ answer has the same meaning.
     SQBOX_TEST_SEED       to replay one
 """
 
-import base64
 import os
 import re
 
 import harness
-from imap import Closed, Literal, expand, flat, seqset
+from imap import Closed, Literal, expand, flat, mutf7, seqset
 from mails import random_mail
 
 LENGTH = int(os.environ.get('SQBOX_TEST_COMMANDS', '1500'))
@@ -29,13 +28,6 @@ KEYS = ('ALL', 'SEEN', 'UNSEEN', 'DELETED', 'KEYWORD kw1', 'RECENT', 'NEW',
 ITEMS = ('FLAGS', 'UID', 'RFC822.SIZE', 'INTERNALDATE', 'BODY.PEEK[]',
          'BODY.PEEK[HEADER]', 'BODY.PEEK[TEXT]<3.20>', 'ENVELOPE', 'BODY[]',
          'BODYSTRUCTURE', 'BODY.PEEK[HEADER.FIELDS (SUBJECT)]', 'PREVIEW')
-
-
-def mutf7(name):
-    if name.isascii():
-        return name
-    code = base64.b64encode(name.encode('utf-16-be')).decode()
-    return '&' + code.rstrip('=').replace('/', ',') + '-'
 
 
 def system_flags(flags):

@@ -4,33 +4,12 @@
 """Odd mailbox names: what is legal works like any other name, what is not is
 refused, and nothing ever leaves the account."""
 
-import base64
 import os
 import subprocess
 
 import harness
-from imap import Literal
+from imap import Literal, mutf7
 from mails import mail
-
-
-def mutf7(text):
-    """Modified UTF-7 (RFC 3501 5.1.3)."""
-    out, wide = '', ''
-    for c in text + '\0':
-        if not ' ' <= c <= '~':
-            wide += c
-            continue
-        out += _shifted(wide)
-        wide = ''
-        out += '&-' if c == '&' else c
-    return out + _shifted(wide[:-1])
-
-
-def _shifted(wide):
-    if not wide:
-        return ''
-    code = base64.b64encode(wide.encode('utf-16-be')).decode()
-    return '&' + code.rstrip('=').replace('/', ',') + '-'
 
 
 LEGAL = ('a b', ' ', ' leading', 'trailing ', 'a%b', 'a*b', 'per%%cent',
