@@ -76,12 +76,24 @@ void ifs_attr_made(struct ifs_fs *fs, fuse_ino_t ino, mode_t mode,
 void ifs_attr_draft(struct ifs_fs *fs, const struct ifs_file *file,
 		    struct stat *attr_r)
 {
+	struct timespec mtime = file->mtime;
+	uint64_t size;
+	int64_t date;
+	bool gone = ifs_file_gone(fs->files, file, &size, &date);
+
 	fill(fs, file->ino, S_IFREG | file->mode, attr_r);
-	if (file->draft != NULL)
-		fill_size(attr_r, ifs_draft_size(file->draft));
-	attr_r->st_mtim = file->mtime;
-	attr_r->st_atim = file->mtime;
-	attr_r->st_ctim = file->mtime;
+	if (gone)
+		attr_r->st_nlink = 0;
+	if (file->draft != NULL) {
+		size = ifs_draft_size(file->draft);
+	} else if (gone) {
+		mtime.tv_sec = (time_t)date;
+		mtime.tv_nsec = 0;
+	}
+	fill_size(attr_r, size);
+	attr_r->st_mtim = mtime;
+	attr_r->st_atim = mtime;
+	attr_r->st_ctim = mtime;
 }
 
 static int attr_of_message(struct ifs_fs *fs, fuse_ino_t ino,

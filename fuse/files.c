@@ -264,7 +264,8 @@ static bool is_alias(const struct ifs_file *file)
 static bool is_needed(const struct ifs_file *file)
 {
 	return file->holds > 0 || file->lookups > 0 || file->name != NULL ||
-	       (file->more_lookups && (is_alias(file) || file->stale));
+	       (file->more_lookups &&
+		(is_alias(file) || file->stale || file->gone));
 }
 
 static void drop_if_unused(struct ifs_files *files, struct ifs_file *file)
@@ -412,6 +413,33 @@ void ifs_file_set_message(struct ifs_files *files, struct ifs_file *file,
 	(void)pthread_mutex_lock(&files->lock);
 	set_message(files, file, box, uid);
 	(void)pthread_mutex_unlock(&files->lock);
+}
+
+void ifs_files_gone(struct ifs_files *files, struct sqb_mailbox_id box,
+		    uint32_t uid, uint64_t size, int64_t date)
+{
+	struct ifs_file *file;
+
+	(void)pthread_mutex_lock(&files->lock);
+	file = make_of_message(files, box, uid);
+	set_message(files, file, box, 0);
+	file->gone = true;
+	file->gone_size = size;
+	file->gone_date = date;
+	(void)pthread_mutex_unlock(&files->lock);
+}
+
+bool ifs_file_gone(struct ifs_files *files, const struct ifs_file *file,
+		   uint64_t *size_r, int64_t *date_r)
+{
+	bool gone;
+
+	(void)pthread_mutex_lock(&files->lock);
+	gone = file->gone;
+	*size_r = file->gone_size;
+	*date_r = file->gone_date;
+	(void)pthread_mutex_unlock(&files->lock);
+	return gone;
 }
 
 void ifs_files_moved(struct ifs_files *files, struct sqb_mailbox_id box,

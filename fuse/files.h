@@ -34,6 +34,9 @@ struct ifs_file {
 	char *name;         /* own; scratch: its name there, else NULL */
 	struct sqb_mailbox_id box;
 	uint32_t uid; /* 0: not a message */
+	bool gone;          /* it was one, and was removed */
+	uint64_t gone_size; /* then, */
+	int64_t gone_date;  /* and its INTERNALDATE */
 	struct ifs_file *next_ino, *next_name, *next_message; /* foreign */
 
 	/* Who holds the lock reads and changes: */
@@ -95,6 +98,16 @@ void ifs_file_unname(struct ifs_files *files, struct ifs_file *file);
 void ifs_files_moved(struct ifs_files *files, struct sqb_mailbox_id box,
 		     uint32_t uid, struct sqb_mailbox_id new_box,
 		     uint32_t new_uid);
+
+/*
+ * A message that the kernel knows was removed, of this size and date: so it
+ * looks to who has it open, until the kernel forgets it.
+ */
+void ifs_files_gone(struct ifs_files *files, struct sqb_mailbox_id box,
+		    uint32_t uid, uint64_t size, int64_t date);
+/* False: not so. */
+bool ifs_file_gone(struct ifs_files *files, const struct ifs_file *file,
+		   uint64_t *size_r, int64_t *date_r);
 
 /* What message is a file?  False: none.  A copy that others may outdate. */
 bool ifs_file_message(struct ifs_files *files, struct ifs_file *file,

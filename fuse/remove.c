@@ -10,6 +10,7 @@
 #include "common/subscription.h"
 #include "common/txn.h"
 #include "fuse/folders.h"
+#include "fuse/handle.h"
 #include "fuse/ifs-error.h"
 #include "fuse/inode.h"
 #include "fuse/names.h"
@@ -100,27 +101,24 @@ static enum sqb_err move_to_trash(struct sqb_store *st,
 	return err;
 }
 
-static enum sqb_err expunge(struct sqb_store *st, struct sqb_mailbox_id box,
-			    uint32_t uid)
-{
-	uint64_t expunged = 0;
-	enum sqb_err err = sqb_message_expunge(st, box, uid, uid, &expunged);
-
-	return err == SQB_OK && expunged == 0 ? SQB_NOTFOUND : err;
-}
-
 enum sqb_err ifs_remove_message_to(struct ifs_fs *fs, struct sqb_store *st,
 				   struct sqb_mailbox_id box, uint32_t uid,
 				   struct ifs_removed *removed_r)
 {
 	struct ifs_removed removed = { .box = box, .uid = uid };
-	enum sqb_err err = trash_for(fs, st, box, &removed.trash);
+	struct sqb_message msg;
+	enum sqb_err err = sqb_message_get(st, box, uid, &msg);
 
+	if (err != SQB_OK)
+		return err;
+	removed.size = msg.psize;
+	removed.date = msg.date;
+	err = trash_for(fs, st, box, &removed.trash);
 	if (err == SQB_OK) {
 		ifs_write_tell(fs);
 		err = move_to_trash(st, &removed);
 	} else if (err == SQB_NOTFOUND) {
-		err = expunge(st, box, uid);
+		err = sqb_message_expunge(st, box, uid, uid, NULL);
 	}
 	if (err == SQB_OK)
 		*removed_r = removed;
@@ -143,6 +141,9 @@ void ifs_removed_done(struct ifs_fs *fs, const struct ifs_removed *removed)
 		ifs_files_moved(fs->files, removed->box, removed->uid,
 				removed->trash, removed->trash_uid);
 		ifs_folder_touch(fs, removed->trash);
+	} else {
+		ifs_files_gone(fs->files, removed->box, removed->uid,
+			       removed->size, removed->date);
 	}
 	ifs_folder_touch(fs, removed->box);
 }
@@ -182,6 +183,7 @@ static int do_unlink(struct ifs_fs *fs, fuse_ino_t parent, const char *name)
 		ret = EISDIR;
 		break;
 	case IFS_ENTRY_MESSAGE:
+		ifs_handles_keep(fs, entry.ino);
 		ret = unlink_message(fs, box, name);
 		break;
 	case IFS_ENTRY_SCRATCH:

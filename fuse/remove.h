@@ -32,6 +32,8 @@ struct ifs_removed {
 	struct sqb_mailbox_id box, trash;
 	uint32_t uid;       /* 0: nothing was removed */
 	uint32_t trash_uid; /* 0: it was expunged */
+	uint64_t size;      /* as a file */
+	int64_t date;
 };
 enum sqb_err ifs_remove_message_to(struct ifs_fs *fs, struct sqb_store *st,
 				   struct sqb_mailbox_id box, uint32_t uid,

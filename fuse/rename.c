@@ -15,6 +15,7 @@
 #include "fuse/commit.h"
 #include "fuse/draft.h"
 #include "fuse/folders.h"
+#include "fuse/handle.h"
 #include "fuse/ifs-error.h"
 #include "fuse/log.h"
 #include "fuse/names.h"
@@ -205,6 +206,8 @@ static int rename_file(const struct ifs_rename *r, const struct ifs_entry *from,
 {
 	if (to != NULL && to->kind == IFS_ENTRY_MAILBOX)
 		return EISDIR;
+	if (to != NULL && to->kind == IFS_ENTRY_MESSAGE)
+		ifs_handles_keep(r->fs, to->ino);
 	if (from->kind == IFS_ENTRY_SCRATCH)
 		return rename_scratch(r, from->file, to);
 	if (r->new_box.n != 0)
