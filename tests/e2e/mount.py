@@ -10,6 +10,7 @@ containers, root mounts, and imapfs gets the descriptor, as from mount.fuse3(8).
 """
 
 import atexit
+import codecs
 import ctypes
 import errno
 import functools
@@ -31,6 +32,9 @@ OUTPUT_KEPT = 20000
 
 # The C library would change the ids of all threads.
 _SYSCALLS = {'x86_64': (116, 119, 117), 'aarch64': (159, 149, 147)}
+
+# Python loads it when it is needed; the user might not be able to read it.
+codecs.lookup('utf-16-be')
 
 _mounted = []
 _is_root = os.geteuid() == 0
@@ -161,8 +165,8 @@ class Mount:
         """Unmount; imapfs has to end by itself, and in order."""
         if self.process is None:
             return
-        self._unmount()
         try:
+            self._unmount()
             code = self.process.wait(DEADLINE)
         finally:
             self.kill()
