@@ -48,3 +48,24 @@ AC_DEFUN([SQBOX_SANITIZERS], [
 	AC_SUBST([SANITIZER_PRELOAD])
 	AM_CONDITIONAL([SANITIZERS], [test "$enable_sanitizers" != no])
 ])
+
+dnl SQBOX_FUZZ
+dnl With --enable-fuzz all is built for libFuzzer, which clang has, and what
+dnl tests/ calls fuzz-* searches for new inputs instead of going over old ones.
+AC_DEFUN([SQBOX_FUZZ], [
+	AC_ARG_ENABLE([fuzz],
+		[AS_HELP_STRING([--enable-fuzz],
+			[build tests/fuzz-* for libFuzzer (with CC=clang)])],
+		[], [enable_fuzz=no])
+	AS_IF([test "$enable_fuzz" != no], [
+		SANITIZER_FLAGS="$SANITIZER_FLAGS -fsanitize=fuzzer-no-link"
+		AC_MSG_CHECKING([whether $CC has libFuzzer])
+		sqbox_save_CFLAGS=$CFLAGS
+		CFLAGS="$CFLAGS -fsanitize=fuzzer-no-link"
+		AC_LINK_IFELSE([AC_LANG_PROGRAM()],
+			[AC_MSG_RESULT([yes])],
+			[AC_MSG_RESULT([no])
+			 AC_MSG_ERROR([--enable-fuzz needs CC=clang])])
+		CFLAGS=$sqbox_save_CFLAGS])
+	AM_CONDITIONAL([FUZZ], [test "$enable_fuzz" != no])
+])
