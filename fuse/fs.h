@@ -46,7 +46,6 @@ struct ifs_fs {
 	struct ifs_log *log;            /* own */
 	struct ifs_inval *inval;        /* own; NULL: not running */
 	struct ifs_hidden *hidden;      /* own; .imapfs */
-	atomic_uint open_files;         /* handles (handle.h) */
 	struct timespec mounted;        /* when; the clock of the wall */
 	struct ifs_draft_space space;   /* of all that is being written */
 

@@ -78,7 +78,6 @@ void ifs_handle_free(struct ifs_fs *fs, struct ifs_handle **handle_p)
 		ifs_writer_gone(fs, handle->file);
 	ifs_file_put(fs->files, &handle->file);
 	(void)pthread_mutex_destroy(&handle->lock);
-	(void)atomic_fetch_sub(&fs->open_files, 1);
 	free(handle);
 }
 

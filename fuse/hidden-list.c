@@ -89,11 +89,12 @@ static void add_fixed(struct list *l)
 		const char *name;
 		mode_t type;
 		enum ifs_view view;
+		uint32_t uid;
 	} fixed[] = {
-		{ "status", S_IFREG, IFS_VIEW_OTHER },
+		{ "status", S_IFREG, IFS_VIEW_FIXED, IFS_HIDDEN_STATUS },
 #ifdef HAVE_GMIME
-		{ "text", S_IFDIR, IFS_VIEW_TEXT },
-		{ "parts", S_IFDIR, IFS_VIEW_PARTS },
+		{ "text", S_IFDIR, IFS_VIEW_TEXT, 0 },
+		{ "parts", S_IFDIR, IFS_VIEW_PARTS, 0 },
 #endif
 	};
 	uint64_t i;
@@ -102,7 +103,7 @@ static void add_fixed(struct list *l)
 		return;
 	for (; i < sizeof(fixed) / sizeof(fixed[0]); i++) {
 		if (!add(l, SECTION_OTHERS, i + 1, fixed[i].name, fixed[i].type,
-			 ifs_hidden_ino(fixed[i].view, 0)))
+			 ifs_hidden_ino(fixed[i].view, fixed[i].uid)))
 			return;
 	}
 }

@@ -99,16 +99,17 @@ static void insert(struct ifs_hidden_nodes *nodes, struct ifs_hidden_node *node)
 	nodes->count++;
 	node->ino = ifs_ino_view(IFS_VIEW_OTHER, none, 0) |
 		    (nodes->count * SLOTS + slot);
-	node->attr.st_ino = node->ino;
+	if (node->attr.st_ino == 0)
+		node->attr.st_ino = node->ino;
 	node->next = nodes->slots[slot];
 	nodes->slots[slot] = node;
 }
 
-struct stat ifs_hidden_node_add(struct ifs_hidden_nodes *nodes,
-				struct ifs_hidden_node *node)
+void ifs_hidden_node_add(struct ifs_hidden_nodes *nodes,
+			 struct ifs_hidden_node *node,
+			 struct fuse_entry_param *param)
 {
 	struct ifs_hidden_node *same;
-	struct stat attr;
 
 	(void)pthread_mutex_lock(&nodes->lock);
 	same = find_same(nodes, node);
@@ -119,9 +120,9 @@ struct stat ifs_hidden_node_add(struct ifs_hidden_nodes *nodes,
 		free_node(node);
 	}
 	same->lookups++;
-	attr = same->attr;
+	param->ino = same->ino;
+	param->attr = same->attr;
 	(void)pthread_mutex_unlock(&nodes->lock);
-	return attr;
 }
 
 struct ifs_hidden_node *ifs_hidden_node_get(struct ifs_hidden_nodes *nodes,

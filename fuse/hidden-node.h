@@ -35,11 +35,13 @@ void ifs_hidden_nodes_free(struct ifs_hidden_nodes **nodes);
 /*
  * Put a node that the caller has allocated and filled in into the table, which
  * gives it its number and owns it; it counts as looked up once.  Of a part that
- * is there already that one is looked up once more, and node is freed.
- * The result is what the kernel is told.
+ * is there already that one is looked up once more, and node is freed.  What
+ * the kernel is told of it goes into param.  stat(2) shows the number in attr,
+ * if there is one, so that a file made anew may be the same to a program.
  */
-struct stat ifs_hidden_node_add(struct ifs_hidden_nodes *nodes,
-				struct ifs_hidden_node *node);
+void ifs_hidden_node_add(struct ifs_hidden_nodes *nodes,
+			 struct ifs_hidden_node *node,
+			 struct fuse_entry_param *param);
 
 /* Find and hold until put(); NULL: there is none. */
 struct ifs_hidden_node *ifs_hidden_node_get(struct ifs_hidden_nodes *nodes,

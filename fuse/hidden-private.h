@@ -12,7 +12,7 @@
 /* For the files of .imapfs only. */
 
 /* What is fixed there: UIDs of IFS_VIEW_FIXED of mailbox 0. */
-enum { IFS_HIDDEN_ROOT = 1 };
+enum { IFS_HIDDEN_ROOT = 1, IFS_HIDDEN_STATUS = 2 };
 
 struct ifs_hidden {
 	struct ifs_hidden_nodes *nodes; /* own */

@@ -61,18 +61,20 @@ static int find_fixed(struct ifs_fs *fs, fuse_ino_t ino,
 
 /*
  * A new file with each look-up, so that the size is exact and what is read is
- * of one moment: the kernel is to remember the name for no time at all.
+ * of one moment: the kernel is to remember the name for no time at all.  To
+ * stat(2) they are one, or cp would say that it was replaced while being
+ * copied.
  */
 static int find_status(struct ifs_fs *fs, struct fuse_entry_param *param_r)
 {
 	struct ifs_hidden_node *node = sqb_xcalloc(1, sizeof(*node));
 
 	node->text = ifs_status_text(fs);
-	ifs_attr_made(fs, 0, S_IFREG | 0400, strlen(node->text), &node->attr);
+	ifs_attr_made(fs, ifs_hidden_ino(IFS_VIEW_FIXED, IFS_HIDDEN_STATUS),
+		      S_IFREG | 0400, strlen(node->text), &node->attr);
 	(void)clock_gettime(CLOCK_REALTIME, &node->attr.st_mtim);
 	node->attr.st_ctim = node->attr.st_mtim;
-	param_r->attr = ifs_hidden_node_add(fs->hidden->nodes, node);
-	param_r->ino = param_r->attr.st_ino;
+	ifs_hidden_node_add(fs->hidden->nodes, node, param_r);
 	param_r->entry_timeout = 0;
 	return 0;
 }

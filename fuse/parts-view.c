@@ -282,8 +282,7 @@ static int find_part(struct ifs_fs *fs, fuse_ino_t parent,
 	node->part = part;
 	ifs_attr_message(fs, 0, &sized, &node->attr);
 	node->attr.st_mode = S_IFREG | 0400;
-	param_r->attr = ifs_hidden_node_add(fs->hidden->nodes, node);
-	param_r->ino = param_r->attr.st_ino;
+	ifs_hidden_node_add(fs->hidden->nodes, node, param_r);
 	return 0;
 }
 
