@@ -6,40 +6,14 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "common/mem.h"
+#include "common/special-use.h"
 #include "common/subscription.h"
 #include "common/txn.h"
 #include "fuse/ifs-error.h"
 
 #define VALUE_MAX 256
-
-static const struct {
-	const char *name;
-	enum sqb_special_use use;
-} uses[] = {
-	{ "\\All", SQB_USE_ALL },         { "\\Archive", SQB_USE_ARCHIVE },
-	{ "\\Drafts", SQB_USE_DRAFTS },   { "\\Flagged", SQB_USE_FLAGGED },
-	{ "\\Junk", SQB_USE_JUNK },       { "\\Sent", SQB_USE_SENT },
-	{ "\\Trash", SQB_USE_TRASH },     { "\\Important", SQB_USE_IMPORTANT },
-};
-#define USE_COUNT (sizeof(uses) / sizeof(uses[0]))
-
-static char *uses_text(unsigned int set)
-{
-	char text[VALUE_MAX] = "", *p = text;
-	size_t i;
-
-	for (i = 0; i < USE_COUNT; i++) {
-		if ((set & uses[i].use) == 0)
-			continue;
-		if (p != text)
-			*p++ = ' ';
-		p = stpcpy(p, uses[i].name);
-	}
-	return p == text ? NULL : sqb_xstrdup(text);
-}
 
 static enum sqb_err is_subscribed(struct sqb_store *st,
 				  struct sqb_mailbox_id box, bool *subscribed_r)
@@ -79,7 +53,7 @@ enum sqb_err ifs_folder_value(struct sqb_store *st, struct sqb_mailbox_id box,
 	if (err != SQB_OK)
 		return err;
 	if (strcmp(name, "specialuse") == 0)
-		*text_r = uses_text(status.special_use);
+		*text_r = sqb_uses_text(status.special_use);
 	else if (strcmp(name, "unseen") == 0)
 		*text_r = sqb_xasprintf("%" PRIu32, status.unseen);
 	else if (strcmp(name, "messages") == 0)
@@ -89,26 +63,6 @@ enum sqb_err ifs_folder_value(struct sqb_store *st, struct sqb_mailbox_id box,
 	else if (strcmp(name, "uidvalidity") == 0)
 		*text_r = sqb_xasprintf("%" PRIu32, status.uidvalidity);
 	return SQB_OK;
-}
-
-static bool parse_uses(char *text, unsigned int *set_r)
-{
-	char *word, *rest = NULL;
-	unsigned int set = 0;
-	size_t i;
-
-	for (word = strtok_r(text, " \t\r\n", &rest); word != NULL;
-	     word = strtok_r(NULL, " \t\r\n", &rest)) {
-		for (i = 0; i < USE_COUNT; i++) {
-			if (strcasecmp(word, uses[i].name) == 0)
-				break;
-		}
-		if (i == USE_COUNT)
-			return false;
-		set |= uses[i].use;
-	}
-	*set_r = set;
-	return true;
 }
 
 static enum sqb_err update_uses(struct sqb_store *st, struct sqb_mailbox_id box,
@@ -141,11 +95,11 @@ static enum sqb_err set_uses(struct sqb_store *st, struct sqb_mailbox_id box,
 {
 	struct sqb_mailbox_status status;
 	enum sqb_err err = sqb_mailbox_status(st, box, &status);
-	size_t i;
+	unsigned int use;
 
-	for (i = 0; i < USE_COUNT && err == SQB_OK; i++) {
-		if ((set & ~status.special_use & uses[i].use) != 0)
-			err = take_use(st, uses[i].use);
+	for (use = 1; use <= set && err == SQB_OK; use <<= 1) {
+		if ((set & ~status.special_use & use) != 0)
+			err = take_use(st, (enum sqb_special_use)use);
 	}
 	return err == SQB_OK ? update_uses(st, box, set) : err;
 }
@@ -185,7 +139,8 @@ int ifs_folder_set(struct ifs_fs *fs, struct sqb_mailbox_id box,
 	if (size > VALUE_MAX || memchr(value, '\0', size) != NULL)
 		return EINVAL;
 	memcpy(text, value, size);
-	if (is_use ? !parse_uses(text, &set) : !parse_bool(text, &subscribed))
+	if (is_use ? !sqb_uses_parse(text, &set)
+		   : !parse_bool(text, &subscribed))
 		return EINVAL;
 	st = ifs_write_begin(fs);
 	err = sqb_txn_begin(st);

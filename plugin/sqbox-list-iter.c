@@ -8,6 +8,7 @@
 #include "str.h"
 #include "sqbox-error.h"
 #include "sqbox-list-iter.h"
+#include "sqbox-special-use.h"
 #include "sqbox-storage.h"
 
 struct sqbox_list_iterate_context {
@@ -129,6 +130,7 @@ sqbox_list_iter_set(struct sqbox_list_iterate_context *ctx, const char *vname,
 	str_append(ctx->vname, vname);
 	ctx->info.vname = str_c(ctx->vname);
 	ctx->info.flags = flags;
+	ctx->info.special_use = NULL;
 	if ((ctx->ctx.flags & MAILBOX_LIST_ITER_RETURN_SUBSCRIBED) != 0) {
 		mailbox_list_set_subscription_flags(ctx->ctx.list, vname,
 						    &ctx->info.flags);
@@ -200,6 +202,10 @@ static bool sqbox_list_iter_take(struct sqbox_list_iterate_context *ctx,
 	flags = status->noselect ? MAILBOX_NOSELECT : 0;
 	flags |= status->has_children ? MAILBOX_CHILDREN : MAILBOX_NOCHILDREN;
 	sqbox_list_iter_set(ctx, vname, flags);
+	if ((ctx->ctx.flags & MAILBOX_LIST_ITER_RETURN_SPECIALUSE) != 0) {
+		ctx->info.special_use = sqbox_special_use_of(
+			ctx->ctx.list->ns, ctx->ctx.pool, status);
+	}
 	return TRUE;
 }
 

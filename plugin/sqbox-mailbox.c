@@ -9,6 +9,7 @@
 #include "sqbox-index.h"
 #include "sqbox-notify.h"
 #include "sqbox-save.h"
+#include "sqbox-special-use.h"
 #include "sqbox-storage.h"
 #include "sqbox-sync.h"
 #include "common/txn.h"
@@ -139,6 +140,8 @@ static int sqbox_mailbox_open(struct mailbox *box)
 			box->mailbox_deleted = FALSE;
 		return -1;
 	}
+	if ((box->flags & MAILBOX_FLAG_READONLY) == 0)
+		sqbox_special_use_record(box, &status);
 	return 0;
 }
 

@@ -4,6 +4,9 @@
 """What Dovecot and its plugins add to folders: namespaces, special use,
 METADATA, ACL, quota, shared mailboxes."""
 
+import os
+import shutil
+
 import harness
 from imap import Literal, list_items
 from mails import incompressible, mail
@@ -88,6 +91,41 @@ namespace work {
         self.assertEqual(client.status('INBOX', 'MESSAGES'), {'MESSAGES': 2})
 
 
+class TwoNamespacesOneStore(harness.ServerCase):
+    """The same mail under a second prefix."""
+
+    config = f'''
+namespace {{
+  prefix = again/
+  separator = /
+  subscriptions = no
+  location = {FMT}:~/mail
+}}
+'''
+    config_2_4 = '''
+namespace again {
+  prefix = again/
+  separator = /
+  subscriptions = no
+}
+'''
+
+    def test_subscriptions(self):
+        """S43: LSUB tells each name once, under the prefix that it was
+        subscribed with."""
+        client = self.login()
+        for name in ('a', 'b/c', 'both'):
+            client.ok(f'CREATE {name}')
+        for name in ('a', 'again/b/c', 'both', 'again/both'):
+            client.ok(f'SUBSCRIBE {name}')
+        names = [r.data[-1] for r in client.ok('LSUB "" *').named('LSUB')]
+        self.assertEqual(sorted(names),
+                         ['a', 'again/b/c', 'again/both', 'both'])
+        client.ok('UNSUBSCRIBE again/both')
+        self.assertEqual(set(client.list(command='LSUB')),
+                         {'a', 'again/b/c', 'both'})
+
+
 class SpecialUse(harness.ServerCase):
     config = '''
 namespace inbox {
@@ -138,6 +176,68 @@ namespace inbox {
         after = client.status('Trash')
         self.assertEqual(after['MESSAGES'], 0)
         self.assertGreater(after['UIDVALIDITY'], before['UIDVALIDITY'])
+
+
+@harness.only_sqbox
+class RecordedSpecialUse(harness.ServerCase):
+    """The store knows the special uses of the configuration, for those who
+    do not read that."""
+
+    config = SpecialUse.config
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.silent = cls.start_server(config='')
+
+    def shown(self, server):
+        """What a server says of the same store, each with its settings."""
+        client = self.login(server=server)
+        reply = client.ok('LIST "" * RETURN (SPECIAL-USE)')
+        uses = {'\\Trash', '\\Sent', '\\Drafts', '\\Junk'}
+        shown = {name: attributes & uses
+                 for name, attributes in list_items(reply).items()}
+        client.logout()
+        return {name: found for name, found in shown.items() if found}
+
+    def elsewhere(self):
+        """The store in the place of the silent server's."""
+        home = self.silent.home(self.user)
+        if os.path.isdir(home):
+            shutil.rmtree(home)
+        shutil.copytree(self.server.home(self.user), home)
+        self.silent.own(home)
+        return self.shown(self.silent)
+
+    def test_recorded(self):
+        """A mailbox's use is recorded when it is made or opened, and follows
+        the configuration."""
+        client = self.login()
+        client.ok('CREATE Drafts')
+        client.append('Trash', mail())
+        self.assertEqual(self.elsewhere(), {'Drafts': {'\\Drafts'},
+                                            'Trash': {'\\Trash'}})
+        client.ok('RENAME Drafts Old')
+        client.select('Old')
+        client.ok('CREATE Drafts')
+        client.select('Sent')
+        self.assertEqual(self.elsewhere(), {'Drafts': {'\\Drafts'},
+                                            'Sent': {'\\Sent'},
+                                            'Trash': {'\\Trash'}})
+        self.assertEqual(self.shown(self.server), self.elsewhere())
+
+    def test_only_if_it_differs(self):
+        """Opening again writes nothing, nor does EXAMINE ever."""
+        client = self.login()
+        client.select('Trash')
+        writer = self.login(server=self.silent)
+        writer.ok('CREATE Trash')
+        before = client.status('Trash', 'HIGHESTMODSEQ')
+        for _ in range(3):
+            client.select('Trash')
+        self.assertEqual(client.status('Trash', 'HIGHESTMODSEQ'), before)
+        writer.ok('EXAMINE Trash')
+        self.assertEqual(self.shown(self.silent), {})
 
 
 class Metadata(harness.ServerCase):
