@@ -9,6 +9,7 @@
 #include <time.h>
 
 #define CUT_HASH_LEN 17 /* "~" and 16 digits */
+#define CHARACTER_MAX 4 /* octets, in UTF-8 */
 
 bool ifs_name_is_message(const char *name)
 {
@@ -118,32 +119,48 @@ static uint64_t hash(const char *s)
 	return h;
 }
 
+static char *put_escape(char *to, char c)
+{
+	static const char digits[] = "0123456789ABCDEF";
+
+	*to++ = '%';
+	*to++ = digits[(unsigned char)c >> 4];
+	*to++ = digits[(unsigned char)c & 15];
+	return to;
+}
+
+/* At least len octets of the name stay, but for part of a character. */
+static void cut(char *name, size_t len, const char *level)
+{
+	size_t least = len - (CHARACTER_MAX - 1);
+
+	while (len > least && (name[len] & 0xc0) == 0x80)
+		len--;
+	(void)snprintf(name + len, CUT_HASH_LEN + 1, "~%016" PRIx64,
+		       hash(level));
+}
+
 void ifs_level_encode(const char *level, bool maildir,
 		      char name_r[IFS_NAME_MAX + 1])
 {
-	static const char digits[] = "0123456789ABCDEF";
-	char name[3 * SQB_LEVEL_MAX + 1];
-	size_t len = 0;
+	char name[3 * SQB_LEVEL_MAX + 1], *end = name, *tilde;
 	const char *p;
 
 	for (p = level; *p != '\0'; p++) {
-		if (must_escape(level, p, maildir)) {
-			name[len++] = '%';
-			name[len++] = digits[(unsigned char)*p >> 4];
-			name[len++] = digits[(unsigned char)*p & 15];
-		} else {
-			name[len++] = *p;
-		}
+		if (must_escape(level, p, maildir))
+			end = put_escape(end, *p);
+		else
+			*end++ = *p;
 	}
-	name[len] = '\0';
-	if (len > IFS_NAME_MAX) {
-		len = IFS_NAME_MAX - CUT_HASH_LEN;
-		/* Not within a character. */
-		while ((name[len] & 0xc0) == 0x80)
-			len--;
-		(void)snprintf(name + len, CUT_HASH_LEN + 1, "~%016" PRIx64,
-			       hash(level));
+	*end = '\0';
+	if (end - name <= IFS_NAME_MAX && ifs_level_is_cut(name)) {
+		tilde = end - CUT_HASH_LEN;
+		memmove(tilde + 3, tilde + 1, CUT_HASH_LEN);
+		(void)put_escape(tilde, '~');
+		end += 2;
 	}
+	if (end - name > IFS_NAME_MAX)
+		cut(name, IFS_NAME_MAX - CUT_HASH_LEN, level);
 	(void)snprintf(name_r, IFS_NAME_MAX + 1, "%s", name);
 }
 
@@ -151,7 +168,7 @@ bool ifs_level_is_cut(const char *name)
 {
 	size_t len = strlen(name);
 
-	return len > IFS_NAME_MAX - CUT_HASH_LEN - 4 &&
+	return len > IFS_NAME_MAX - CHARACTER_MAX &&
 	       name[len - CUT_HASH_LEN] == '~' &&
 	       strspn(name + len - CUT_HASH_LEN + 1, "0123456789abcdef") ==
 		       CUT_HASH_LEN - 1;

@@ -25,6 +25,7 @@
  *	the first character of .imapfs, and in the Maildir layout of cur, new
  *	and tmp
  *	the dot of a final .eml
+ *	the ~ of what looks as if it was cut
  *
  * A level that would then be longer than a file name may be is cut, and gets
  * "~" and 16 hexadecimal digits of a hash at its end: it can be compared with
