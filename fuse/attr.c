@@ -11,6 +11,7 @@
 #include "fuse/ifs-error.h"
 #include "fuse/inode.h"
 #include "fuse/inval.h"
+#include "fuse/maildir.h"
 
 #define BLOCK_SIZE 4096
 
@@ -164,7 +165,7 @@ int ifs_attr(struct ifs_fs *fs, fuse_ino_t ino, struct stat *attr_r)
 	case IFS_NODE_HIDDEN:
 		return ifs_hidden_attr(fs, ino, attr_r);
 	case IFS_NODE_LAYOUT:
-		return ENOENT;
+		return ifs_maildir_attr(fs, ino, attr_r);
 	}
 	return ENOENT;
 }
@@ -178,6 +179,8 @@ double ifs_attr_timeout(struct ifs_fs *fs, fuse_ino_t ino)
 	if ((kind == IFS_NODE_LOCAL || kind == IFS_NODE_MESSAGE) &&
 	    (ifs_file_in_use(fs->files, ino) ||
 	     !ifs_message_of_ino(fs->files, ino, &box, &uid)))
+		return 0.0;
+	if (kind == IFS_NODE_LAYOUT)
 		return 0.0;
 	return kind == IFS_NODE_HIDDEN ? IFS_HIDDEN_TIMEOUT
 				       : ifs_inval_timeout(fs);

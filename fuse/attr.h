@@ -38,7 +38,8 @@ int ifs_attr(struct ifs_fs *fs, fuse_ino_t ino, struct stat *attr_r);
 
 /*
  * How long the kernel may keep the attributes of a file, in seconds: not at all
- * while it has a draft, which becomes a message at any time.
+ * while it has a draft, which becomes a message at any time; nor those of cur
+ * and new, whose mtime moves with every flag.
  */
 double ifs_attr_timeout(struct ifs_fs *fs, fuse_ino_t ino);
 

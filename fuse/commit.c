@@ -3,6 +3,7 @@
 #include "fuse/commit.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
@@ -16,6 +17,7 @@
 #include "fuse/ifs-error.h"
 #include "fuse/inode.h"
 #include "fuse/log.h"
+#include "fuse/maildir.h"
 #include "fuse/names.h"
 #include "fuse/remove.h"
 #include "fuse/xattr.h"
@@ -25,8 +27,8 @@
 /* A message that is to be, and whose place it takes. */
 struct commit {
 	struct sqb_mailbox_id box;
-	const char *name; /* foreign; NULL: that of the old one */
-	uint32_t old;     /* the message that gives way; 0: none */
+	const struct ifs_target *as; /* foreign; NULL: as the old one */
+	uint32_t old;                /* the message that gives way; 0: none */
 	bool made;        /* which this draft has made: no Trash for it */
 	int64_t date;     /* 0: now */
 	bool date_is_set; /* else it is only for want of another's */
@@ -37,6 +39,7 @@ struct commit {
 	/* Of the new one: */
 	struct sqb_message_new args;
 	uint32_t uid;
+	struct ifs_maildir_place place; /* in the Maildir layout */
 };
 
 static time_t clock_seconds(clockid_t clock)
@@ -145,16 +148,35 @@ static enum sqb_err remove_old(struct ifs_fs *fs, struct sqb_store *st,
 	return sqb_message_expunge(st, c->box, c->old, c->old, NULL);
 }
 
-/* A name that is the computed one anyway has no row. */
+/*
+ * A name that is the computed one anyway has no row.  In the Maildir layout
+ * another message may have this name, with other flags.
+ */
 static enum sqb_err set_name(struct sqb_store *st, const struct commit *c,
 			     const char *name)
 {
 	char computed[IFS_NAME_MAX + 1];
+	enum sqb_err err;
 
 	ifs_name_generate(c->args.date, c->box, c->uid, computed);
 	if (strcmp(computed, name) == 0)
 		return SQB_OK;
-	return sqb_entry_name_set(st, c->box, c->uid, name);
+	err = sqb_entry_name_set(st, c->box, c->uid, name);
+	return err == SQB_EXISTS && c->as != NULL && c->as->maildir ? SQB_OK
+								    : err;
+}
+
+/* In the Maildir layout: as its name says, or as the one that it replaces. */
+static enum sqb_err set_place(struct ifs_fs *fs, struct sqb_store *st,
+			      struct commit *c)
+{
+	if (fs->maildir == NULL)
+		return SQB_OK;
+	if (c->as != NULL) {
+		c->place.flags = c->as->flags;
+		c->place.in_new = c->as->in_new;
+	}
+	return ifs_maildir_apply(fs, st, c->box, c->uid, &c->place);
 }
 
 /* SQB_NOTFOUND: the old one, or the mailbox, is gone. */
@@ -170,8 +192,10 @@ static enum sqb_err exchange(struct ifs_fs *fs, struct sqb_store *st,
 	c->args.date = c->date != 0 ? c->date : clock_seconds(CLOCK_REALTIME);
 	if (inherits)
 		err = inherit(st, c, &from, &more);
-	if (err == SQB_OK && c->name == NULL)
+	if (err == SQB_OK && c->as == NULL)
 		err = old_name(st, c, from.date, &name);
+	if (err == SQB_OK && c->as == NULL && fs->maildir != NULL)
+		err = ifs_maildir_place_of(fs, st, c->box, &from, &c->place);
 	if (err == SQB_OK)
 		err = c->shares ? sqb_message_copy(st, &from, c->box, &c->args,
 						   &c->uid)
@@ -180,7 +204,7 @@ static enum sqb_err exchange(struct ifs_fs *fs, struct sqb_store *st,
 	if (err == SQB_OK && c->old != 0)
 		err = remove_old(fs, st, c);
 	if (err == SQB_OK)
-		err = set_name(st, c, name != NULL ? name : c->name);
+		err = set_name(st, c, name != NULL ? name : c->as->name);
 	free(name);
 	free(more);
 	return err;
@@ -192,6 +216,8 @@ static void settle(struct ifs_fs *fs, struct ifs_file *file,
 {
 	ifs_file_set_message(fs->files, file, c->box, c->uid);
 	ifs_folder_touch(fs, c->box);
+	if (fs->maildir != NULL)
+		ifs_maildir_put(fs, c->box, c->uid, &c->place);
 	file->dirty = false;
 	file->failed = false;
 	free(file->flags);
@@ -217,6 +243,8 @@ static int transact(struct ifs_fs *fs, struct ifs_file *file, struct commit *c,
 		err = exchange(fs, st, c, w);
 		if (err == SQB_OK)
 			err = ifs_kept_flags_apply(st, file, c->box, c->uid);
+		if (err == SQB_OK)
+			err = set_place(fs, st, c);
 		ret = ifs_write_finish(fs, st, err);
 		/* The file was there a moment ago. */
 		if (err == SQB_NOTFOUND)
@@ -244,36 +272,52 @@ static int commit(struct ifs_fs *fs, struct ifs_file *file, struct commit *c)
 	return ret;
 }
 
-/* Where scratch lies, if it is to become a message; else NULL. */
-static char *target(struct ifs_fs *fs, struct ifs_file *file,
-		    struct sqb_mailbox_id *box_r)
+bool ifs_becomes_message(struct ifs_fs *fs, fuse_ino_t dir, const char *name,
+			 struct ifs_target *target_r)
+{
+	struct ifs_maildir_name parsed;
+
+	target_r->box = ifs_ino_box(dir);
+	target_r->maildir = fs->maildir != NULL;
+	if (target_r->maildir) {
+		if (ifs_node_kind(dir) != IFS_NODE_LAYOUT ||
+		    ifs_maildir_dir(dir) == IFS_MAILDIR_TMP ||
+		    !ifs_maildir_name_parse(name, &parsed))
+			return false;
+		target_r->flags = parsed.flags;
+		target_r->in_new = ifs_maildir_dir(dir) == IFS_MAILDIR_NEW;
+		name = parsed.stored;
+	} else if (ifs_node_kind(dir) != IFS_NODE_MAILBOX ||
+		   !ifs_name_is_message(name)) {
+		return false;
+	}
+	(void)snprintf(target_r->name, sizeof(target_r->name), "%s", name);
+	return true;
+}
+
+static bool find_target(struct ifs_fs *fs, struct ifs_file *file,
+			struct ifs_target *target_r)
 {
 	fuse_ino_t dir;
 	char *name = ifs_file_place(fs->files, file, &dir);
+	bool is_message =
+		name != NULL && ifs_becomes_message(fs, dir, name, target_r);
 
-	if (name != NULL && ifs_name_is_message(name) &&
-	    ifs_node_kind(dir) == IFS_NODE_MAILBOX) {
-		*box_r = ifs_ino_box(dir);
-		return name;
-	}
 	free(name);
-	return NULL;
+	return is_message;
 }
 
 bool ifs_may_commit(struct ifs_fs *fs, struct ifs_file *file)
 {
-	struct sqb_mailbox_id box;
-	char *name = target(fs, file, &box);
+	struct ifs_target target;
 
-	free(name);
-	return name != NULL;
+	return find_target(fs, file, &target);
 }
 
 int ifs_commit(struct ifs_fs *fs, struct ifs_file *file)
 {
+	struct ifs_target target;
 	struct commit c;
-	char *name = NULL;
-	int ret = 0;
 
 	if (!file->dirty || ifs_draft_size(file->draft) == 0)
 		return 0;
@@ -281,25 +325,24 @@ int ifs_commit(struct ifs_fs *fs, struct ifs_file *file)
 	c.date = file->mtime_set ? file->mtime.tv_sec : 0;
 	c.date_is_set = file->mtime_set;
 	if (!ifs_file_message(fs->files, file, &c.box, &c.old)) {
-		c.name = name = target(fs, file, &c.box);
-		if (name == NULL)
+		if (!find_target(fs, file, &target))
 			return 0;
+		c.box = target.box;
+		c.as = &target;
 	}
-	ret = commit(fs, file, &c);
-	free(name);
-	return ret;
+	return commit(fs, file, &c);
 }
 
 int ifs_commit_as(struct ifs_fs *fs, struct ifs_file *file,
-		  struct sqb_mailbox_id box, const char *name, uint32_t over)
+		  const struct ifs_target *target, uint32_t over)
 {
 	struct commit c;
 
 	if (file->draft == NULL || ifs_draft_size(file->draft) == 0)
 		return 0;
 	memset(&c, 0, sizeof(c));
-	c.box = box;
-	c.name = name;
+	c.box = target->box;
+	c.as = target;
 	c.old = over;
 	c.date = file->mtime.tv_sec;
 	c.date_is_set = file->mtime_set;
@@ -326,18 +369,19 @@ int ifs_commit_date(struct ifs_fs *fs, struct ifs_file *file, int64_t date)
 int ifs_commit_copy(struct ifs_fs *fs, struct ifs_file *file,
 		    struct sqb_mailbox_id src_box, uint32_t src_uid)
 {
+	struct ifs_target target;
 	struct commit c;
-	char *name;
-	int ret = ESTALE;
+	int ret;
 
+	if (!find_target(fs, file, &target))
+		return ESTALE;
 	memset(&c, 0, sizeof(c));
 	c.shares = true;
 	c.copy_box = src_box;
 	c.copy_uid = src_uid;
-	c.name = name = target(fs, file, &c.box);
-	if (name != NULL)
-		ret = transact(fs, file, &c, NULL);
-	free(name);
+	c.box = target.box;
+	c.as = &target;
+	ret = transact(fs, file, &c, NULL);
 	if (ret == 0)
 		ifs_draft_free(&file->draft);
 	return ret;

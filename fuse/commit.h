@@ -4,6 +4,7 @@
 #define IFS_COMMIT_H
 
 #include "fuse/files.h"
+#include "fuse/names.h"
 
 /*
  * What was written becomes a message.
@@ -17,6 +18,22 @@
  */
 
 /*
+ * What a file of this name in this directory becomes when it is written; in the
+ * Maildir layout that is said by the directory, and the name has flags.
+ */
+struct ifs_target {
+	struct sqb_mailbox_id box;
+	char name[IFS_NAME_MAX + 1]; /* in the store */
+	bool maildir;
+	unsigned int flags; /* of the Maildir layout (maildir-name.h) */
+	bool in_new;
+};
+
+/* False: it is scratch. */
+bool ifs_becomes_message(struct ifs_fs *fs, fuse_ino_t dir, const char *name,
+			 struct ifs_target *target_r);
+
+/*
  * The file has a draft from here on, filled with its message.  ESTALE: that is
  * gone.
  */
@@ -26,22 +43,22 @@ int ifs_make_draft(struct ifs_fs *fs, struct ifs_file *file);
  * The draft of a file that is a message takes that one's place: a new UID, the
  * same name, flags, keywords and date; the old one goes the way of rm, unless
  * it was made by this very draft before.  ESTALE: it is gone.  The draft of
- * scratch that is called *.eml and lies in a mailbox is appended under its
- * name; elsewhere it stays scratch.  INTERNALDATE is what utimens(2) has set
+ * scratch that lies where it becomes a message is appended under its name;
+ * elsewhere it stays scratch.  INTERNALDATE is what utimens(2) has set
  * since the last write, else the old one's, else now.  Nothing to do for an
  * empty file, or one that is not dirty: 0.
  */
 int ifs_commit(struct ifs_fs *fs, struct ifs_file *file);
 
 /*
- * Scratch is called *.eml now, by rename: append it to the mailbox under this
- * name, with its mtime as INTERNALDATE.  over, UID 0 for none, is the message
- * that had the name; it goes the way of rm, and its flags, keywords and, unless
- * utimens(2) has set another, its date go to the new one.  An empty file stays
- * what it is: 0.
+ * Scratch becomes a message by rename or link: append it to the mailbox under
+ * this name, with its mtime as INTERNALDATE.  over, UID 0 for none, is the
+ * message that had the name; it goes the way of rm, and its flags, keywords
+ * and, unless utimens(2) has set another, its date go to the new one.  An empty
+ * file stays what it is: 0.
  */
 int ifs_commit_as(struct ifs_fs *fs, struct ifs_file *file,
-		  struct sqb_mailbox_id box, const char *name, uint32_t over);
+		  const struct ifs_target *target, uint32_t over);
 
 /*
  * A message that was stored is given another date, which IMAP knows no way to
@@ -54,8 +71,8 @@ int ifs_commit_as(struct ifs_fs *fs, struct ifs_file *file,
 int ifs_commit_date(struct ifs_fs *fs, struct ifs_file *file, int64_t date);
 
 /*
- * The whole of a stored message is copied to scratch that is called *.eml and
- * lies in a mailbox, and has nothing in it: COPY, with flags and INTERNALDATE.
+ * The whole of a stored message is copied to scratch that becomes a message and
+ * has nothing in it: COPY, with flags and INTERNALDATE.
  */
 int ifs_commit_copy(struct ifs_fs *fs, struct ifs_file *file,
 		    struct sqb_mailbox_id src_box, uint32_t src_uid);

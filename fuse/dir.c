@@ -11,6 +11,7 @@
 #include "fuse/inode.h"
 #include "fuse/inval.h"
 #include "fuse/listing.h"
+#include "fuse/maildir.h"
 #include "fuse/resolve.h"
 
 int ifs_entry_param(struct ifs_fs *fs, fuse_ino_t ino,
@@ -69,10 +70,14 @@ void ifs_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct ifs_fs *fs = ifs_fs_of(req);
 	struct fuse_entry_param param;
-	int ret = ifs_hidden_name(parent, name)
-			  ? ifs_hidden_lookup(fs, parent, name, &param)
-			  : lookup(fs, parent, name, &param);
+	int ret;
 
+	if (ifs_hidden_name(parent, name))
+		ret = ifs_hidden_lookup(fs, parent, name, &param);
+	else if (ifs_maildir_is_hidden(req, parent, name))
+		ret = ENOENT;
+	else
+		ret = lookup(fs, parent, name, &param);
 	if (ret == ENOENT)
 		reply_negative(req, fs, parent, name);
 	else if (ret != 0)
@@ -118,12 +123,13 @@ void ifs_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct ifs_fs *fs = ifs_fs_of(req);
 
-	if (fs->opts->readonly) {
+	if (fs->opts->readonly && fs->maildir == NULL) {
 		/* The kernel then does without; and keeps what it has read. */
 		(void)fuse_reply_err(req, ENOSYS);
 		return;
 	}
-	fi->cache_readdir = ifs_node_kind(ino) != IFS_NODE_HIDDEN;
+	fi->cache_readdir = ifs_node_kind(ino) != IFS_NODE_HIDDEN &&
+			    ifs_node_kind(ino) != IFS_NODE_LAYOUT;
 	fi->keep_cache = fi->cache_readdir;
 	(void)fuse_reply_open(req, fi);
 }

@@ -332,6 +332,17 @@ size_t ifs_files_in(struct ifs_files *files, fuse_ino_t dir, fuse_ino_t after,
 	return count;
 }
 
+bool ifs_files_any(struct ifs_files *files, fuse_ino_t dir)
+{
+	struct ifs_file **list;
+	size_t i, count = ifs_files_in(files, dir, 0, &list);
+
+	for (i = 0; i < count; i++)
+		ifs_file_put(files, &list[i]);
+	free(list);
+	return count > 0;
+}
+
 struct ifs_file *ifs_file_new(struct ifs_files *files, fuse_ino_t dir,
 			      const char *name)
 {

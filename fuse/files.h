@@ -33,7 +33,7 @@ struct ifs_file {
 	fuse_ino_t dir;     /* scratch: the directory it is listed in */
 	char *name;         /* own; scratch: its name there, else NULL */
 	struct sqb_mailbox_id box;
-	uint32_t uid; /* 0: not a message */
+	uint32_t uid;       /* 0: not a message */
 	bool gone;          /* it was one, and was removed */
 	uint64_t gone_size; /* then, */
 	int64_t gone_date;  /* and its INTERNALDATE */
@@ -68,6 +68,9 @@ struct ifs_file *ifs_file_named(struct ifs_files *files, fuse_ino_t dir,
  */
 size_t ifs_files_in(struct ifs_files *files, fuse_ino_t dir, fuse_ino_t after,
 		    struct ifs_file ***list_r);
+
+/* Is there scratch in a directory? */
+bool ifs_files_any(struct ifs_files *files, fuse_ino_t dir);
 
 /* A new scratch file, held; NULL: the name is taken by one. */
 struct ifs_file *ifs_file_new(struct ifs_files *files, fuse_ino_t dir,

@@ -15,6 +15,7 @@
 #include "fuse/ifs-error.h"
 #include "fuse/inval.h"
 #include "fuse/log.h"
+#include "fuse/maildir-state.h"
 
 #define READ_CACHE_KIB 4096
 #define WRITE_CACHE_KIB 2048
@@ -93,6 +94,8 @@ int ifs_fs_init(struct ifs_fs *fs, const struct ifs_options *opts,
 	fs->files = ifs_files_new();
 	fs->folders = ifs_folders_new();
 	fs->hidden = ifs_hidden_new();
+	if (opts->layout == IFS_LAYOUT_MAILDIR)
+		fs->maildir = ifs_maildir_state_new();
 	err = open_stores(fs, error_r);
 	if (err != SQB_OK)
 		ifs_fs_deinit(fs);
@@ -104,6 +107,7 @@ void ifs_fs_deinit(struct ifs_fs *fs)
 	ifs_files_free(&fs->files);
 	ifs_folders_free(&fs->folders);
 	ifs_hidden_free(&fs->hidden);
+	ifs_maildir_state_free(&fs->maildir);
 	sqb_store_close(&fs->read_st);
 	sqb_store_close(&fs->write_st);
 	free(fs->db_path);

@@ -23,7 +23,7 @@
  *	handle->lock		the reader of an open file (handle.h)
  *	the writing handle	ifs_write_begin()
  *	the reading handle	ifs_read_begin()
- *	the lock of a table	inside files.c, folders.c, handle.c, log.c:
+ *	the lock of a table	inside files.c, folders.c, log.c and so on:
  *				held for no longer than a look-up
  *
  * The kernel is told of changes (inval.c) by a thread that holds none of them,
@@ -36,6 +36,7 @@ struct ifs_inval;
 struct ifs_ready;
 struct ifs_handle;
 struct ifs_hidden;
+struct ifs_maildir_state;
 
 struct ifs_fs {
 	const struct ifs_options *opts; /* foreign: outlives the mount */
@@ -46,8 +47,9 @@ struct ifs_fs {
 	struct ifs_log *log;            /* own */
 	struct ifs_inval *inval;        /* own; NULL: not running */
 	struct ifs_hidden *hidden;      /* own; .imapfs */
-	struct timespec mounted;        /* when; the clock of the wall */
-	struct ifs_draft_space space;   /* of all that is being written */
+	struct ifs_maildir_state *maildir; /* own; NULL: another layout */
+	struct timespec mounted;           /* when; the clock of the wall */
+	struct ifs_draft_space space;      /* of all that is being written */
 
 	pthread_mutex_t handles_lock;
 	struct ifs_handle *handles; /* foreign: all that are open (handle.c) */

@@ -18,6 +18,7 @@
 #include "fuse/ifs-error.h"
 #include "fuse/inode.h"
 #include "fuse/log.h"
+#include "fuse/maildir.h"
 #include "fuse/names.h"
 
 #define LONG_SECS 86400.0 /* the kernel is told of changes */
@@ -259,8 +260,13 @@ double ifs_inval_name_timeout(struct ifs_fs *fs, fuse_ino_t parent,
 	uint32_t named_uid;
 	bool generated;
 
+	/* Flags are in the names, and nobody is told of those. */
+	if (ifs_node_kind(parent) == IFS_NODE_LAYOUT)
+		return found ? SHORT_SECS : 0;
 	if (fs->inval == NULL)
 		return SHORT_SECS;
+	if (fs->maildir != NULL && ifs_maildir_dir_named(name) != 0)
+		return 0;
 	if (!ifs_name_is_message(name))
 		return LONG_SECS;
 	generated = ifs_name_parse(name, &named_box, &named_uid) &&

@@ -12,6 +12,7 @@
 #include "fuse/ifs-error.h"
 #include "fuse/inode.h"
 #include "fuse/inval.h"
+#include "fuse/maildir.h"
 #include "fuse/names.h"
 
 /* Offsets: a section, and where in it. */
@@ -101,6 +102,30 @@ static bool add_dots(struct listing *l, uint64_t where)
 	       add(l, "..", &attr, false, offset_of(SECTION_DOTS, AFTER_DOTS));
 }
 
+/* cur, new and tmp; their offsets go on from those of the dots. */
+static bool add_layout(struct listing *l, uint64_t where)
+{
+	struct sqb_mailbox_id box = ifs_ino_box(l->dir);
+	struct stat attr;
+	const char *name;
+	uint32_t dir;
+
+	if (l->fs->maildir == NULL || ifs_node_kind(l->dir) != IFS_NODE_MAILBOX)
+		return true;
+	for (dir = IFS_MAILDIR_CUR; dir <= IFS_MAILDIR_TMP; dir++) {
+		name = ifs_maildir_dir_name(dir);
+		if (where >= AFTER_DOTS + dir ||
+		    ifs_maildir_is_hidden(l->req, l->dir, name) ||
+		    ifs_maildir_attr(l->fs, ifs_maildir_ino(box, dir), &attr) !=
+			    0)
+			continue;
+		if (!add(l, name, &attr, false,
+			 offset_of(SECTION_DOTS, AFTER_DOTS + dir)))
+			return false;
+	}
+	return true;
+}
+
 static enum sqb_err add_mailboxes(struct listing *l, struct sqb_store *st,
 				  struct sqb_mailbox_id box, uint64_t after,
 				  bool *room)
@@ -124,9 +149,11 @@ static enum sqb_err add_mailboxes(struct listing *l, struct sqb_store *st,
 	return sqb_child_iter_end(&it);
 }
 
+/* view: in the Maildir layout; else NULL. */
 static enum sqb_err add_messages(struct listing *l, struct sqb_store *st,
-				 struct sqb_mailbox_id box, uint64_t after,
-				 bool *room)
+				 struct sqb_mailbox_id box,
+				 const struct ifs_maildir_view *view,
+				 uint64_t after, bool *room)
 {
 	struct sqb_entry_iter *it =
 		sqb_entry_iter_begin(st, box, (uint32_t)after);
@@ -138,7 +165,13 @@ static enum sqb_err add_messages(struct listing *l, struct sqb_store *st,
 
 	while (*room && sqb_entry_iter_next(it, &msg, &name)) {
 		l->name_timeout = l->timeout;
-		if (name == NULL) {
+		if (view != NULL) {
+			if (!ifs_maildir_view_name(view, &msg, name, computed))
+				continue;
+			name = computed;
+			l->name_timeout = ifs_inval_name_timeout(
+				l->fs, l->dir, name, true, msg.uid);
+		} else if (name == NULL) {
 			ifs_name_generate(msg.date, box, msg.uid, computed);
 			name = computed;
 		} else {
@@ -181,6 +214,19 @@ static void add_scratch(struct listing *l, uint64_t after, bool *room)
 	free(list);
 }
 
+static enum sqb_err add_maildir(struct listing *l, struct sqb_store *st,
+				uint64_t after, bool *room)
+{
+	struct ifs_maildir_view view;
+	enum sqb_err err = ifs_maildir_view(l->fs, st, l->dir, &view);
+
+	if (err != SQB_OK || view.dir == IFS_MAILDIR_TMP)
+		return err;
+	if (after + 1 < view.first_uid)
+		after = view.first_uid - 1;
+	return add_messages(l, st, view.box, &view, after, room);
+}
+
 static enum sqb_err add_stored(struct listing *l, off_t offset, bool *room)
 {
 	enum section section = section_of(offset);
@@ -191,12 +237,16 @@ static enum sqb_err add_stored(struct listing *l, off_t offset, bool *room)
 
 	if (ifs_node_kind(l->dir) == IFS_NODE_MAILBOX)
 		box = ifs_ino_box(l->dir);
-	if (section <= SECTION_MAILBOXES)
+	if (ifs_node_kind(l->dir) == IFS_NODE_LAYOUT)
+		err = add_maildir(
+			l, st, section == SECTION_MESSAGES ? after : 0, room);
+	else if (section <= SECTION_MAILBOXES)
 		err = add_mailboxes(l, st, box,
 				    section == SECTION_MAILBOXES ? after : 0,
 				    room);
-	if (err == SQB_OK && *room && box.n != 0 && section <= SECTION_MESSAGES)
-		err = add_messages(l, st, box,
+	if (err == SQB_OK && *room && box.n != 0 && l->fs->maildir == NULL &&
+	    section <= SECTION_MESSAGES)
+		err = add_messages(l, st, box, NULL,
 				   section == SECTION_MESSAGES ? after : 0,
 				   room);
 	if (err != SQB_OK)
@@ -221,7 +271,8 @@ void ifs_listing_reply(fuse_req_t req, fuse_ino_t dir, size_t size,
 	l.name_timeout = l.timeout;
 	l.buf = sqb_xmalloc(size);
 	if (section == SECTION_DOTS)
-		room = add_dots(&l, where_of(offset));
+		room = add_dots(&l, where_of(offset)) &&
+		       add_layout(&l, where_of(offset));
 	if (room && section <= SECTION_MESSAGES)
 		err = add_stored(&l, offset, &room);
 	if (room && err == SQB_OK)

@@ -14,6 +14,8 @@
 #include "fuse/folders.h"
 #include "fuse/ifs-error.h"
 #include "fuse/inode.h"
+#include "fuse/maildir-rename.h"
+#include "fuse/maildir.h"
 #include "fuse/names.h"
 #include "fuse/resolve.h"
 
@@ -87,23 +89,31 @@ static int create_mailbox(struct ifs_fs *fs, struct sqb_mailbox_id parent,
 	return ret;
 }
 
-static int do_mkdir(struct ifs_fs *fs, fuse_ino_t parent, const char *name,
+static int do_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name,
 		    struct fuse_entry_param *param_r)
 {
+	struct ifs_fs *fs = ifs_fs_of(req);
 	struct sqb_mailbox_id above, box;
 	struct ifs_entry entry;
 	int ret = ifs_dir_writable(fs, parent, name, &above);
 
+	if (ret == 0 && ifs_node_kind(parent) == IFS_NODE_LAYOUT)
+		ret = EPERM;
 	if (ret == 0)
 		ret = ifs_resolve(fs, parent, name, &entry);
 	if (ret == 0) {
 		ifs_entry_release(fs, &entry);
-		return EEXIST;
+		ret = entry.kind == IFS_ENTRY_LAYOUT
+			      ? ifs_maildir_mkdir(req, entry.ino)
+			      : EEXIST;
+		return ret == 0 ? ifs_entry_param(fs, entry.ino, param_r) : ret;
 	}
 	if (ret == ENOENT)
 		ret = create_mailbox(fs, above, name, &box);
 	if (ret != 0)
 		return ret;
+	if (fs->maildir != NULL)
+		ifs_maildir_made(fs, box, fuse_req_ctx(req)->pid);
 	ifs_folder_touch(fs, above);
 	ifs_folder_touch(fs, box);
 	return ifs_entry_param(fs, ifs_ino_mailbox(box), param_r);
@@ -112,7 +122,7 @@ static int do_mkdir(struct ifs_fs *fs, fuse_ino_t parent, const char *name,
 void ifs_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
 {
 	struct fuse_entry_param param;
-	int ret = do_mkdir(ifs_fs_of(req), parent, name, &param);
+	int ret = do_mkdir(req, parent, name, &param);
 
 	(void)mode;
 	if (ret != 0)
@@ -138,8 +148,19 @@ void ifs_symlink(fuse_req_t req, const char *target, fuse_ino_t parent,
 void ifs_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent,
 	      const char *name)
 {
-	(void)ino;
-	(void)parent;
-	(void)name;
-	(void)fuse_reply_err(req, refuse(req));
+	struct ifs_fs *fs = ifs_fs_of(req);
+	struct fuse_entry_param param;
+	int ret = refuse(req);
+
+	if (fs->maildir != NULL && !fs->opts->readonly)
+		ret = ifs_maildir_link(fs, ino, parent, name);
+	if (ret == 0) {
+		ret = ifs_entry_param(fs, ino, &param);
+		if (ret == 0)
+			ifs_files_lookup(fs->files, ino);
+	}
+	if (ret != 0)
+		(void)fuse_reply_err(req, ret);
+	else if (fuse_reply_entry(req, &param) < 0)
+		ifs_files_forget(fs->files, ino, 1);
 }

@@ -7,7 +7,8 @@
 
 /*
  * mkdir makes a mailbox, and subscribes to it: many clients show no others, and
- * who makes a folder wants to see it.  There are no links.
+ * who makes a folder wants to see it.  There are no links, but that of the
+ * Maildir layout from tmp to where mail is delivered.
  */
 void ifs_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name,
 	       mode_t mode);

@@ -13,6 +13,7 @@
 #include "fuse/handle.h"
 #include "fuse/ifs-error.h"
 #include "fuse/inode.h"
+#include "fuse/maildir.h"
 #include "fuse/names.h"
 #include "fuse/resolve.h"
 
@@ -92,8 +93,8 @@ static enum sqb_err move_to_trash(struct sqb_store *st,
 				       removed->trash, NULL,
 				       &removed->trash_uid);
 	if (err == SQB_OK) {
-		err = sqb_entry_name_set(st, removed->trash,
-					 removed->trash_uid, name);
+		err = sqb_entry_name_set(st, removed->trash, removed->trash_uid,
+					 name);
 		if (err == SQB_EXISTS)
 			err = SQB_OK;
 	}
@@ -148,8 +149,7 @@ void ifs_removed_done(struct ifs_fs *fs, const struct ifs_removed *removed)
 	ifs_folder_touch(fs, removed->box);
 }
 
-static int unlink_message(struct ifs_fs *fs, struct sqb_mailbox_id box,
-			  const char *name)
+static int unlink_message(struct ifs_fs *fs, fuse_ino_t dir, const char *name)
 {
 	struct sqb_store *st = ifs_write_begin(fs);
 	struct ifs_removed removed = { .uid = 0 };
@@ -158,9 +158,10 @@ static int unlink_message(struct ifs_fs *fs, struct sqb_mailbox_id box,
 	int ret;
 
 	if (err == SQB_OK)
-		err = ifs_find_message(st, box, name, &msg);
+		err = ifs_find_entry(fs, st, dir, name, &msg);
 	if (err == SQB_OK)
-		err = ifs_remove_message_to(fs, st, box, msg.uid, &removed);
+		err = ifs_remove_message_to(fs, st, ifs_ino_box(dir), msg.uid,
+					    &removed);
 	ret = ifs_write_finish(fs, st, err);
 	ifs_write_end(fs);
 	if (ret == 0)
@@ -180,11 +181,12 @@ static int do_unlink(struct ifs_fs *fs, fuse_ino_t parent, const char *name)
 		return ret;
 	switch (entry.kind) {
 	case IFS_ENTRY_MAILBOX:
+	case IFS_ENTRY_LAYOUT:
 		ret = EISDIR;
 		break;
 	case IFS_ENTRY_MESSAGE:
 		ifs_handles_keep(fs, entry.ino);
-		ret = unlink_message(fs, box, name);
+		ret = unlink_message(fs, parent, name);
 		break;
 	case IFS_ENTRY_SCRATCH:
 		ifs_file_unname(fs->files, entry.file);
@@ -203,14 +205,13 @@ void ifs_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 /* Is there scratch in a folder? */
 static bool has_scratch(struct ifs_fs *fs, struct sqb_mailbox_id box)
 {
-	struct ifs_file **list;
-	size_t i, count = ifs_files_in(fs->files, ifs_ino_mailbox(box), 0,
-				       &list);
+	bool found = ifs_files_any(fs->files, ifs_ino_mailbox(box));
+	uint32_t dir;
 
-	for (i = 0; i < count; i++)
-		ifs_file_put(fs->files, &list[i]);
-	free(list);
-	return count > 0;
+	for (dir = IFS_MAILDIR_CUR;
+	     !found && fs->maildir != NULL && dir <= IFS_MAILDIR_TMP; dir++)
+		found = ifs_files_any(fs->files, ifs_maildir_ino(box, dir));
+	return found;
 }
 
 static enum sqb_err delete_mailbox(struct sqb_store *st,
@@ -279,8 +280,18 @@ static int do_rmdir(struct ifs_fs *fs, fuse_ino_t parent, const char *name)
 		ret = ifs_resolve(fs, parent, name, &entry);
 	if (ret != 0)
 		return ret;
-	ret = entry.kind == IFS_ENTRY_MAILBOX ? rmdir_mailbox(fs, box, name)
-					      : ENOTDIR;
+	switch (entry.kind) {
+	case IFS_ENTRY_MAILBOX:
+		ret = rmdir_mailbox(fs, box, name);
+		break;
+	case IFS_ENTRY_LAYOUT:
+		ret = ifs_maildir_rmdir(fs, entry.ino);
+		break;
+	case IFS_ENTRY_MESSAGE:
+	case IFS_ENTRY_SCRATCH:
+		ret = ENOTDIR;
+		break;
+	}
 	ifs_entry_release(fs, &entry);
 	return ret;
 }

@@ -14,6 +14,11 @@ struct ifs_rename {
 	unsigned int flags; /* RENAME_NOREPLACE, RENAME_EXCHANGE */
 };
 
+/* The folders have other entries now. */
+void ifs_rename_touch(const struct ifs_rename *r);
+/* Scratch that had the new name goes, too. */
+void ifs_rename_drop_scratch(const struct ifs_rename *r);
+
 /* The source is a folder; what has the new name, if anything, is one, too. */
 int ifs_rename_mailbox(const struct ifs_rename *r);
 

@@ -17,7 +17,9 @@
 #include "fuse/folders.h"
 #include "fuse/handle.h"
 #include "fuse/ifs-error.h"
+#include "fuse/inode.h"
 #include "fuse/log.h"
+#include "fuse/maildir-rename.h"
 #include "fuse/names.h"
 #include "fuse/remove.h"
 #include "fuse/rename-private.h"
@@ -70,17 +72,17 @@ static enum sqb_err replace(const struct ifs_rename *r, struct sqb_store *st,
 }
 
 /* Scratch that had the new name goes, too. */
-static void drop_scratch(const struct ifs_rename *r)
+void ifs_rename_drop_scratch(const struct ifs_rename *r)
 {
-	struct ifs_file *file = ifs_file_named(r->fs->files, r->new_dir,
-					       r->new_name);
+	struct ifs_file *file =
+		ifs_file_named(r->fs->files, r->new_dir, r->new_name);
 
 	if (file != NULL)
 		ifs_file_unname(r->fs->files, file);
 	ifs_file_put(r->fs->files, &file);
 }
 
-static void touch(const struct ifs_rename *r)
+void ifs_rename_touch(const struct ifs_rename *r)
 {
 	ifs_folder_touch(r->fs, r->box);
 	if (r->box.n != r->new_box.n)
@@ -108,8 +110,8 @@ static int rename_message(const struct ifs_rename *r)
 	if (r->box.n != r->new_box.n)
 		ifs_files_moved(r->fs->files, r->box, msg.uid, r->new_box,
 				new_uid);
-	drop_scratch(r);
-	touch(r);
+	ifs_rename_drop_scratch(r);
+	ifs_rename_touch(r);
 	return 0;
 }
 
@@ -141,7 +143,7 @@ static int exchange(const struct ifs_rename *r, const struct ifs_entry *from,
 	int ret;
 
 	if (from->kind != IFS_ENTRY_MESSAGE || to->kind != IFS_ENTRY_MESSAGE ||
-	    r->box.n != r->new_box.n)
+	    r->box.n != r->new_box.n || r->fs->maildir != NULL)
 		return EINVAL;
 	st = ifs_write_begin(r->fs);
 	err = sqb_txn_begin(st);
@@ -150,7 +152,7 @@ static int exchange(const struct ifs_rename *r, const struct ifs_entry *from,
 	ret = ifs_write_finish(r->fs, st, err);
 	ifs_write_end(r->fs);
 	if (ret == 0)
-		touch(r);
+		ifs_rename_touch(r);
 	return ret;
 }
 
@@ -164,7 +166,7 @@ static int remove_replaced(const struct ifs_rename *r)
 	int ret;
 
 	if (err == SQB_OK)
-		err = ifs_find_message(st, r->new_box, r->new_name, &msg);
+		err = ifs_find_entry(r->fs, st, r->new_dir, r->new_name, &msg);
 	if (err == SQB_OK)
 		err = ifs_remove_message_to(r->fs, st, r->new_box, msg.uid,
 					    &over);
@@ -179,37 +181,45 @@ static int rename_scratch(const struct ifs_rename *r, struct ifs_file *file,
 			  const struct ifs_entry *to)
 {
 	bool over = to != NULL && to->kind == IFS_ENTRY_MESSAGE;
+	struct ifs_target target;
 	bool append;
 	int ret = 0;
 
 	(void)pthread_mutex_lock(&file->lock);
-	append = r->new_box.n != 0 && ifs_name_is_message(r->new_name) &&
+	append = ifs_becomes_message(r->fs, r->new_dir, r->new_name, &target) &&
 		 file->draft != NULL && ifs_draft_size(file->draft) > 0;
 	if (append)
-		ret = ifs_commit_as(r->fs, file, r->new_box, r->new_name,
-				    over ? to->uid : 0);
+		ret = ifs_commit_as(r->fs, file, &target, over ? to->uid : 0);
 	else if (over)
 		ret = remove_replaced(r);
 	(void)pthread_mutex_unlock(&file->lock);
 	if (ret != 0)
 		return ret;
-	drop_scratch(r);
+	ifs_rename_drop_scratch(r);
 	if (!append &&
 	    !ifs_file_rename(r->fs->files, file, r->new_dir, r->new_name))
 		return EEXIST;
-	touch(r);
+	ifs_rename_touch(r);
 	return 0;
+}
+
+static bool is_folder(const struct ifs_entry *entry)
+{
+	return entry->kind == IFS_ENTRY_MAILBOX ||
+	       entry->kind == IFS_ENTRY_LAYOUT;
 }
 
 static int rename_file(const struct ifs_rename *r, const struct ifs_entry *from,
 		       const struct ifs_entry *to)
 {
-	if (to != NULL && to->kind == IFS_ENTRY_MAILBOX)
+	if (to != NULL && is_folder(to))
 		return EISDIR;
 	if (to != NULL && to->kind == IFS_ENTRY_MESSAGE)
 		ifs_handles_keep(r->fs, to->ino);
 	if (from->kind == IFS_ENTRY_SCRATCH)
 		return rename_scratch(r, from->file, to);
+	if (r->fs->maildir != NULL)
+		return ifs_maildir_rename(r);
 	if (r->new_box.n != 0)
 		return rename_message(r);
 	ifs_log(r->fs->log, LOG_NOTICE,
@@ -228,10 +238,15 @@ static int rename_entry(const struct ifs_rename *r,
 		return EEXIST;
 	if (to != NULL && to->ino == from->ino)
 		return 0;
-	if (from->kind != IFS_ENTRY_MAILBOX)
+	if (!is_folder(from))
 		return rename_file(r, from, to);
-	if (to != NULL && to->kind != IFS_ENTRY_MAILBOX)
+	if (to != NULL && !is_folder(to))
 		return ENOTDIR;
+	if (from->kind == IFS_ENTRY_LAYOUT ||
+	    (to != NULL && to->kind == IFS_ENTRY_LAYOUT))
+		return EBUSY;
+	if (ifs_node_kind(r->new_dir) == IFS_NODE_LAYOUT)
+		return EPERM;
 	return ifs_rename_mailbox(r);
 }
 

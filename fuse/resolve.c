@@ -10,6 +10,7 @@
 #include "fuse/hidden.h"
 #include "fuse/ifs-error.h"
 #include "fuse/inode.h"
+#include "fuse/maildir.h"
 #include "fuse/names.h"
 
 /* A level whose name was cut is found by trying all. */
@@ -92,22 +93,41 @@ enum sqb_err ifs_find_message(struct sqb_store *st, struct sqb_mailbox_id box,
 	return check_computed(st, box, uid, name, msg_r);
 }
 
+enum sqb_err ifs_find_entry(struct ifs_fs *fs, struct sqb_store *st,
+			    fuse_ino_t dir, const char *name,
+			    struct sqb_message *msg_r)
+{
+	enum ifs_node_kind kind = ifs_node_kind(dir);
+
+	if (kind == IFS_NODE_LAYOUT)
+		return ifs_maildir_find(fs, st, dir, name, msg_r);
+	if (kind != IFS_NODE_MAILBOX || fs->maildir != NULL)
+		return SQB_NOTFOUND;
+	return ifs_find_message(st, ifs_ino_box(dir), name, msg_r);
+}
+
 static enum sqb_err find_stored(struct ifs_fs *fs, struct sqb_store *st,
-				struct sqb_mailbox_id box, const char *name,
-				struct ifs_entry *entry_r)
+				fuse_ino_t parent, struct sqb_mailbox_id box,
+				const char *name, struct ifs_entry *entry_r)
 {
 	enum sqb_err err = SQB_NOTFOUND;
 	struct sqb_message msg;
 
-	if (!ifs_name_is_message(name)) {
+	if (fs->maildir != NULL) {
+		entry_r->kind = IFS_ENTRY_LAYOUT;
+		entry_r->box = box;
+		err = ifs_maildir_find_dir(fs, st, parent, name, &entry_r->ino);
+	}
+	if (err == SQB_NOTFOUND && !ifs_name_is_message(name) &&
+	    ifs_node_kind(parent) != IFS_NODE_LAYOUT) {
 		entry_r->kind = IFS_ENTRY_MAILBOX;
 		err = ifs_find_mailbox(fs, st, box, name, &entry_r->box);
 		if (err == SQB_OK)
 			entry_r->ino = ifs_ino_mailbox(entry_r->box);
 	}
-	if (err == SQB_NOTFOUND && box.n != 0) {
+	if (err == SQB_NOTFOUND) {
 		entry_r->kind = IFS_ENTRY_MESSAGE;
-		err = ifs_find_message(st, box, name, &msg);
+		err = ifs_find_entry(fs, st, parent, name, &msg);
 		if (err == SQB_OK) {
 			entry_r->box = box;
 			entry_r->uid = msg.uid;
@@ -132,10 +152,11 @@ int ifs_resolve(struct ifs_fs *fs, fuse_ino_t parent, const char *name,
 		return ENAMETOOLONG;
 	if (fs->lost)
 		return EIO;
-	if (ifs_node_kind(parent) == IFS_NODE_MAILBOX)
+	if (ifs_node_kind(parent) != IFS_NODE_ROOT)
 		box = ifs_ino_box(parent);
 	st = ifs_read_begin(fs);
-	ret = ifs_errno(fs, st, find_stored(fs, st, box, name, entry_r));
+	ret = ifs_errno(fs, st,
+			find_stored(fs, st, parent, box, name, entry_r));
 	ifs_read_end(fs);
 	if (ret != ENOENT)
 		return ret;
@@ -163,12 +184,12 @@ int ifs_dir_writable(struct ifs_fs *fs, fuse_ino_t dir, const char *name,
 	case IFS_NODE_ROOT:
 		return 0;
 	case IFS_NODE_MAILBOX:
+	case IFS_NODE_LAYOUT:
 		*box_r = ifs_ino_box(dir);
 		return 0;
 	case IFS_NODE_LOCAL:
 	case IFS_NODE_MESSAGE:
 		return ENOTDIR;
-	case IFS_NODE_LAYOUT:
 	case IFS_NODE_HIDDEN:
 		return EPERM;
 	}

@@ -10,6 +10,7 @@ enum ifs_entry_kind {
 	IFS_ENTRY_MAILBOX,
 	IFS_ENTRY_MESSAGE,
 	IFS_ENTRY_SCRATCH,
+	IFS_ENTRY_LAYOUT, /* cur, new or tmp (maildir.h) */
 };
 
 struct ifs_entry {
@@ -22,7 +23,8 @@ struct ifs_entry {
 };
 
 /*
- * Find a name in the directory parent (the root or a mailbox).  Returns 0,
+ * Find a name in the directory parent (the root, a mailbox, or one of its cur,
+ * new and tmp).  Returns 0,
  * ENOENT (nothing is called so), EROFS (it is .imapfs, or below that), or
  * another errno value.
  *
@@ -47,6 +49,11 @@ enum sqb_err ifs_find_mailbox(struct ifs_fs *fs, struct sqb_store *st,
 			      struct sqb_mailbox_id *id_r);
 enum sqb_err ifs_find_message(struct sqb_store *st, struct sqb_mailbox_id box,
 			      const char *name, struct sqb_message *msg_r);
+
+/* The same in a directory, by the rules of the layout. */
+enum sqb_err ifs_find_entry(struct ifs_fs *fs, struct sqb_store *st,
+			    fuse_ino_t dir, const char *name,
+			    struct sqb_message *msg_r);
 
 enum sqb_err ifs_is_inbox(struct sqb_store *st, struct sqb_mailbox_id box,
 			  bool *inbox_r);

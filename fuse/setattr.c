@@ -44,7 +44,9 @@ static int set_folder(struct ifs_fs *fs, fuse_ino_t ino,
 
 	if ((to_set & FUSE_SET_ATTR_SIZE) != 0)
 		return EISDIR;
-	if (ret != 0 || (to_set & SET_MTIME) == 0)
+	/* The mtime of cur and new says whether there is something new. */
+	if (ret != 0 || (to_set & SET_MTIME) == 0 ||
+	    ifs_node_kind(ino) == IFS_NODE_LAYOUT)
 		return ret;
 	if (ifs_node_kind(ino) == IFS_NODE_MAILBOX)
 		box = ifs_ino_box(ino);
@@ -119,11 +121,11 @@ static int set_any(struct ifs_fs *fs, fuse_ino_t ino, const struct stat *attr,
 	switch (ifs_node_kind(ino)) {
 	case IFS_NODE_ROOT:
 	case IFS_NODE_MAILBOX:
+	case IFS_NODE_LAYOUT:
 		return set_folder(fs, ino, attr, to_set);
 	case IFS_NODE_LOCAL:
 	case IFS_NODE_MESSAGE:
 		break;
-	case IFS_NODE_LAYOUT:
 	case IFS_NODE_HIDDEN:
 		return EPERM;
 	}

@@ -35,11 +35,11 @@ static int may_create(struct ifs_fs *fs, fuse_ino_t parent, const char *name)
 	case IFS_NODE_ROOT:
 		return message || strcmp(name, IFS_HIDDEN) == 0 ? EPERM : 0;
 	case IFS_NODE_MAILBOX:
+	case IFS_NODE_LAYOUT:
 		break;
 	case IFS_NODE_LOCAL:
 	case IFS_NODE_MESSAGE:
 		return ENOTDIR;
-	case IFS_NODE_LAYOUT:
 	case IFS_NODE_HIDDEN:
 		return EPERM;
 	}
@@ -77,6 +77,7 @@ static bool is_file(const struct ifs_entry *entry)
 	case IFS_ENTRY_SCRATCH:
 		return true;
 	case IFS_ENTRY_MAILBOX:
+	case IFS_ENTRY_LAYOUT:
 		return false;
 	}
 	return false;
