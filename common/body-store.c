@@ -160,6 +160,7 @@ static const char *const sql_free[] = {
 	"DELETE FROM body WHERE id = ?1",
 	"DELETE FROM body_chunk WHERE body_id = ?1",
 	"DELETE FROM body_eol WHERE body_id = ?1",
+	"DELETE FROM body_text WHERE body_id = ?1",
 };
 
 enum sqb_err sqb_body_free(struct sqb_store *st, struct sqb_body_id id)

@@ -26,8 +26,17 @@
 	"  PRIMARY KEY (body_id, n)         -- LEB128; only the first may be 0\n" \
 	") WITHOUT ROWID, STRICT;\n"
 
+#define SQB_SQL_BODY_TEXT \
+	"CREATE TABLE body_text (           -- what was decoded from bodies: a cache\n" \
+	"  body_id INTEGER PRIMARY KEY,\n" \
+	"  maker INTEGER NOT NULL,          -- the form of the text; body-text.h\n" \
+	"  size INTEGER NOT NULL CHECK (size >= 0),\n" \
+	"  data BLOB NOT NULL               -- a zstd frame; empty: not kept\n" \
+	") STRICT;\n"
+
 /* In schema 1, names were text. */
-const char sqb_schema_2[] = SQB_SQL_MAILBOX_PARENT SQB_SQL_BODY_EOL
+const char sqb_schema_2[] =
+	SQB_SQL_MAILBOX_PARENT SQB_SQL_BODY_EOL SQB_SQL_BODY_TEXT
 	"ALTER TABLE entry_name RENAME TO entry_name_1;" SQB_SQL_ENTRY_NAME
 	"INSERT INTO entry_name (mailbox_id, name, uid)"
 	" SELECT mailbox_id, CAST(name AS BLOB), uid FROM entry_name_1"
@@ -142,7 +151,7 @@ const char sqb_schema[] =
 	"  PRIMARY KEY (body_id, n)\n"
 	") STRICT;\n"
 
-	SQB_SQL_BODY_EOL
+	SQB_SQL_BODY_EOL SQB_SQL_BODY_TEXT
 
 	"CREATE TABLE dict (                -- what bodies are compressed with, so\n"
 	"  id INTEGER PRIMARY KEY,          -- that the file needs nothing else\n"

@@ -17,8 +17,9 @@ enum { IFS_HIDDEN_ROOT = 1, IFS_HIDDEN_STATUS = 2 };
 struct ifs_hidden {
 	struct ifs_hidden_nodes *nodes; /* own */
 #ifdef HAVE_GMIME
-	struct ifs_texts *texts; /* own; text-view.h */
-	struct ifs_parts *parts; /* own; parts-view.h */
+	struct ifs_texts *texts;           /* own; text-cache.h */
+	struct ifs_text_store *text_store; /* own */
+	struct ifs_parts *parts;           /* own; parts-view.h */
 #endif
 };
 

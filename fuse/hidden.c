@@ -15,6 +15,7 @@
 #include "fuse/names.h"
 #ifdef HAVE_GMIME
 #include "fuse/parts-view.h"
+#include "fuse/text-store.h"
 #include "fuse/text-view.h"
 #endif
 
@@ -25,6 +26,7 @@ struct ifs_hidden *ifs_hidden_new(void)
 	hidden->nodes = ifs_hidden_nodes_new();
 #ifdef HAVE_GMIME
 	hidden->texts = ifs_texts_new();
+	hidden->text_store = ifs_text_store_new();
 	hidden->parts = ifs_parts_new();
 #endif
 	return hidden;
@@ -36,6 +38,10 @@ void ifs_hidden_free(struct ifs_hidden **hidden_p)
 
 	if (hidden == NULL)
 		return;
+#ifdef HAVE_GMIME
+	/* First, for its thread uses what is freed after it. */
+	ifs_text_store_free(&hidden->text_store);
+#endif
 	*hidden_p = NULL;
 	ifs_hidden_nodes_free(&hidden->nodes);
 #ifdef HAVE_GMIME

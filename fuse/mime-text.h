@@ -23,6 +23,9 @@
  */
 #define IFS_MIME_TEXT_MAX (4U << 20)
 
+/* Raise this when a mail gives another text than it did: texts are stored. */
+#define IFS_MIME_TEXT_FORM 1
+
 /* 0, or the errno value of the input.  The text is to free(). */
 int ifs_mime_text(const struct ifs_mime_input *input, char **text_r,
 		  size_t *size_r);

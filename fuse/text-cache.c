@@ -112,12 +112,12 @@ struct ifs_text *ifs_texts_get(struct ifs_texts *texts, int64_t body)
 }
 
 struct ifs_text *ifs_texts_add(struct ifs_texts *texts, int64_t body,
-			       char *data, size_t size)
+			       char *data, size_t size, bool made)
 {
 	struct ifs_text *text;
 
 	(void)pthread_mutex_lock(&texts->lock);
-	texts->stat.decoded++;
+	texts->stat.decoded += made;
 	text = find(texts, body);
 	if (text != NULL) {
 		/* Another thread was as fast, and has made the same. */
@@ -136,6 +136,13 @@ struct ifs_text *ifs_texts_add(struct ifs_texts *texts, int64_t body,
 		drop_oldest(texts);
 	(void)pthread_mutex_unlock(&texts->lock);
 	return text;
+}
+
+void ifs_texts_hold(struct ifs_texts *texts, struct ifs_text *text)
+{
+	(void)pthread_mutex_lock(&texts->lock);
+	text->holds++;
+	(void)pthread_mutex_unlock(&texts->lock);
 }
 
 void ifs_texts_put(struct ifs_texts *texts, struct ifs_text **text_p)

@@ -29,9 +29,14 @@ void ifs_texts_free(struct ifs_texts **texts);
 
 /* Hold what is there until put(); NULL: it is not. */
 struct ifs_text *ifs_texts_get(struct ifs_texts *texts, int64_t body);
-/* Keep a text that was just made, and hold it; data is the cache's now. */
+/*
+ * Keep a text that was just made, or read from the store, and hold it; data is
+ * the cache's now.
+ */
 struct ifs_text *ifs_texts_add(struct ifs_texts *texts, int64_t body,
-			       char *data, size_t size);
+			       char *data, size_t size, bool made);
+/* Hold once more what is held. */
+void ifs_texts_hold(struct ifs_texts *texts, struct ifs_text *text);
 /* Accepts NULL; clears the pointer. */
 void ifs_texts_put(struct ifs_texts *texts, struct ifs_text **text);
 

@@ -13,6 +13,7 @@
 #include "fuse/ifs-error.h"
 #include "fuse/mime-text.h"
 #include "fuse/resolve.h"
+#include "fuse/text-store.h"
 
 #define NAME_ROOM (IFS_NAME_MAX - (sizeof(IFS_TEXT_SUFFIX) - 1))
 
@@ -78,47 +79,74 @@ static enum sqb_err find_message(struct sqb_store *st, enum ifs_view view,
 	return err;
 }
 
+static int make_text(struct ifs_fs *fs, struct sqb_mailbox_id box, uint32_t uid,
+		     char **data_r, size_t *size_r)
+{
+	struct ifs_body_input body;
+	int ret = ifs_body_input_open(&body, fs, box, uid);
+
+	if (ret != 0)
+		return ret;
+	ret = ifs_mime_text(&body.input, data_r, size_r);
+	ifs_body_input_close(&body);
+	return ret;
+}
+
 /* The text, held; made if need be.  Who calls has none of the handles. */
 static int get_text(struct ifs_fs *fs, struct sqb_mailbox_id box, uint32_t uid,
-		    int64_t body_id, struct ifs_text **text_r)
+		    struct sqb_body_id body, struct ifs_text **text_r)
 {
 	struct ifs_texts *texts = fs->hidden->texts;
-	struct ifs_body_input body;
+	bool made;
 	char *data;
 	size_t size;
 	int ret;
 
-	*text_r = ifs_texts_get(texts, body_id);
+	*text_r = ifs_texts_get(texts, body.n);
 	if (*text_r != NULL)
 		return 0;
-	ret = ifs_body_input_open(&body, fs, box, uid);
+	made = !ifs_text_store_get(fs, body, &data, &size);
+	if (made) {
+		ret = make_text(fs, box, uid, &data, &size);
+		if (ret != 0)
+			return ret;
+	}
+	*text_r = ifs_texts_add(texts, body.n, data, size, made);
+	ifs_texts_set_size(texts, body.n, 0, size);
+	if (made)
+		ifs_text_store_add(fs, *text_r);
+	return 0;
+}
+
+static int text_size(struct ifs_fs *fs, fuse_ino_t ino, struct sqb_body_id body,
+		     uint64_t *size_r)
+{
+	struct ifs_texts *texts = fs->hidden->texts;
+	struct ifs_text *text;
+	int ret;
+
+	if (ifs_texts_size(texts, body.n, 0, size_r))
+		return 0;
+	if (ifs_text_store_size(fs, body, size_r)) {
+		ifs_texts_set_size(texts, body.n, 0, *size_r);
+		return 0;
+	}
+	ret = get_text(fs, ifs_ino_box(ino), ifs_ino_uid(ino), body, &text);
 	if (ret != 0)
 		return ret;
-	ret = ifs_mime_text(&body.input, &data, &size);
-	ifs_body_input_close(&body);
-	if (ret != 0)
-		return ret;
-	*text_r = ifs_texts_add(texts, body_id, data, size);
-	ifs_texts_set_size(texts, body_id, 0, size);
+	*size_r = text->size;
+	ifs_texts_put(texts, &text);
 	return 0;
 }
 
 static int attr_of_text(struct ifs_fs *fs, fuse_ino_t ino,
 			const struct sqb_message *msg, struct stat *attr_r)
 {
-	int64_t body = msg->body.n;
-	struct ifs_text *text;
 	struct sqb_message sized = *msg;
-	int ret;
+	int ret = text_size(fs, ino, msg->body, &sized.psize);
 
-	if (!ifs_texts_size(fs->hidden->texts, body, 0, &sized.psize)) {
-		ret = get_text(fs, ifs_ino_box(ino), ifs_ino_uid(ino), body,
-			       &text);
-		if (ret != 0)
-			return ret;
-		sized.psize = text->size;
-		ifs_texts_put(fs->hidden->texts, &text);
-	}
+	if (ret != 0)
+		return ret;
 	ifs_attr_message(fs, ino, &sized, attr_r);
 	attr_r->st_mode = S_IFREG | 0400;
 	return 0;
@@ -207,7 +235,7 @@ static int get_text_of(struct ifs_fs *fs, fuse_ino_t ino,
 	ifs_read_end(fs);
 	if (ret != 0)
 		return ret == ENOENT ? ESTALE : ret;
-	return get_text(fs, ifs_ino_box(ino), ifs_ino_uid(ino), msg.body.n,
+	return get_text(fs, ifs_ino_box(ino), ifs_ino_uid(ino), msg.body,
 			text_r);
 }
 

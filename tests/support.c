@@ -130,8 +130,8 @@ int t_lock_fd(const char *dir)
 }
 
 static const char *const large_tables[] = {
-	"message",      "body", "body_chunk", "expunged",
-	"keyword_more", "pop3", "entry_name", "body_eol",
+	"message", "body",       "body_chunk", "expunged",  "keyword_more",
+	"pop3",    "entry_name", "body_eol",   "body_text",
 };
 
 static size_t word_length(const char *text)

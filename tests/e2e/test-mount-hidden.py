@@ -173,6 +173,28 @@ class Hidden(mount.MountCase):
         self.shell('ls -l .imapfs/text/INBOX; grep -r word .imapfs/text')
         self.assertEqual(self.status()['text-decoded'], '30')
 
+    def test_texts_are_kept_in_the_store(self):
+        large = b'Subject: large\n\n' + b'0123456789\n' * 20000
+        for name, data in {**ENCODED, 'large': large}.items():
+            self.put(f'{name}.eml', data)
+        texts = {name: self.text(f'{name}.eml') for name in ENCODED}
+        self.text('large.eml')
+        self.mount.stop()
+        for options in ('ro', ''):
+            other = self.start_mount(options)
+            folder = other.join('.imapfs', 'text', 'INBOX')
+            for name in os.listdir(folder):
+                os.stat(os.path.join(folder, name))
+            for name, text in texts.items():
+                with open(os.path.join(folder, f'{name}.eml.txt'),
+                          encoding='utf-8') as f:
+                    self.assertEqual(f.read(), text)
+            with open(other.join('.imapfs', 'status'),
+                      encoding='utf-8') as f:
+                self.assertIn('\ntext-decoded 0\n', f.read())
+            other.stop()
+        self.store.check()
+
     def test_parts_are_what_python_decodes(self):
         for name, (data, attached) in CORPUS.items():
             self.put(name, data)
