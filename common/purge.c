@@ -141,6 +141,8 @@ static enum sqb_err page_counts(struct sqb_store *st, int64_t *pages_r,
 }
 
 static const char sql_vacuum[] = "PRAGMA incremental_vacuum(256)";
+/* A page that moves takes two or three along into the WAL. */
+static const char sql_vacuum_full[] = "PRAGMA incremental_vacuum(32)";
 
 /*
  * From a quarter of the file down to a sixteenth: some free pages are good to
@@ -149,6 +151,7 @@ static const char sql_vacuum[] = "PRAGMA incremental_vacuum(256)";
 static enum sqb_err give_pages_back(struct sqb_store *st)
 {
 	int64_t pages, free_pages, before = INT64_MAX;
+	const char *sql;
 	enum sqb_err err;
 
 	err = page_counts(st, &pages, &free_pages);
@@ -161,7 +164,8 @@ static enum sqb_err give_pages_back(struct sqb_store *st)
 		if (err != SQB_OK)
 			return err;
 		sqb_txn_force(st);
-		err = end_batch(st, sqb_run(st, sqb_stmt(st, sql_vacuum)));
+		sql = st->reserve_gone ? sql_vacuum_full : sql_vacuum;
+		err = end_batch(st, sqb_run(st, sqb_stmt(st, sql)));
 		if (err == SQB_OK)
 			err = page_counts(st, &pages, &free_pages);
 	}
@@ -263,6 +267,19 @@ static enum sqb_err cut_journals(struct sqb_store *st)
 	return err;
 }
 
+/* store.db gets shorter by a checkpoint; then the ballast may come back. */
+static enum sqb_err make_room(struct sqb_store *st)
+{
+	enum sqb_err err = sqb_lock(st);
+
+	if (err != SQB_OK)
+		return err;
+	sqb_checkpoint_for_room(st);
+	sqb_unlock(st);
+	sqb_reserve_check(st);
+	return SQB_OK;
+}
+
 enum sqb_err sqb_purge(struct sqb_store *st, unsigned int grace_secs,
 		       unsigned int max_batches, uint64_t *freed_r)
 {
@@ -276,6 +293,8 @@ enum sqb_err sqb_purge(struct sqb_store *st, unsigned int grace_secs,
 		err = give_pages_back(st);
 	if (err == SQB_OK)
 		err = sqb_sync(st);
+	if (err == SQB_OK && st->reserve_gone)
+		err = make_room(st);
 	if (err == SQB_OK && freed_r != NULL)
 		*freed_r = freed;
 	return err;

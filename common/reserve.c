@@ -59,18 +59,42 @@ void sqb_reserve_check(struct sqb_store *st)
 	st->reserve_gone = !is_whole(st) && !make(st);
 }
 
+/* What the ballast has made room for is the WAL's, before others take it. */
+static void give_to_wal(struct sqb_store *st)
+{
+	int fd = openat(st->dir_fd, "store.db-wal",
+			O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	(void)fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, SQB_RESERVE_SIZE);
+	(void)close(fd);
+}
+
 void sqb_reserve_drop(struct sqb_store *st)
 {
 	if (st->readonly)
 		return;
 	(void)unlinkat(st->dir_fd, "reserve", 0);
 	st->reserve_gone = true;
+	give_to_wal(st);
+}
+
+bool sqb_store_is_full(struct sqb_store *st)
+{
+	return st->reserve_gone && free_bytes(st) < ALMOST_FULL;
 }
 
 void sqb_reserve_watch(struct sqb_store *st)
 {
-	if (!st->reserve_gone && free_bytes(st) < ALMOST_FULL)
+	if (free_bytes(st) >= ALMOST_FULL)
+		return;
+	if (st->reserve_gone) {
+		sqb_checkpoint_for_room(st);
+		give_to_wal(st);
+	} else {
 		sqb_reserve_drop(st);
+	}
 }
 
 enum sqb_err sqb_reserve_need(struct sqb_store *st)

@@ -221,6 +221,11 @@ void sqb_unlock(struct sqb_store *st);
 
 /* Note a commit, and free what sync.c keeps. */
 void sqb_wal_committed(struct sqb_store *st);
+/*
+ * The lock is held and the disk full: the next transaction shall begin at the
+ * start of the WAL, in blocks that it has.
+ */
+void sqb_checkpoint_for_room(struct sqb_store *st);
 /* sqlite3_wal_hook(). */
 int sqb_wal_hook(void *store, sqlite3 *db, const char *name, int pages);
 
@@ -254,7 +259,8 @@ enum sqb_err sqb_boot_check(struct sqb_store *st);
 /*
  * The ballast (reserve.c).  sqb_reserve_check(), at open, makes it where it is
  * missing and there is room.  sqb_reserve_drop(): the disk is full.
- * sqb_reserve_watch(), before each transaction: is it about to be?
+ * sqb_reserve_watch(), before each transaction: is it about to be?  If it is
+ * and the ballast has gone, the WAL is checkpointed.
  * sqb_reserve_need(): before the store grows; SQB_FULL as long as the ballast
  * cannot be had back, so that what it made room for is left to expunges.
  */

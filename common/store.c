@@ -75,6 +75,7 @@ static int wait_while_busy(void *context, int calls)
 
 static enum sqb_err configure(struct sqb_store *st)
 {
+	int persist = 1;
 	size_t i;
 
 	(void)sqlite3_extended_result_codes(st->db, 1);
@@ -86,6 +87,10 @@ static enum sqb_err configure(struct sqb_store *st)
 				sqlite3_libversion(), db_config[i].option);
 	}
 	(void)sqlite3_busy_handler(st->db, wait_while_busy, st);
+	/* With store.db-wal, store.db-shm stays: without its blocks the store
+	   could not even be read once the disk is full. */
+	(void)sqlite3_file_control(st->db, "main", SQLITE_FCNTL_PERSIST_WAL,
+				   &persist);
 	if (sqlite3_exec(st->db, pragmas, NULL, NULL, NULL) != SQLITE_OK)
 		return sqb_fail_sqlite(st, pragmas);
 	/* After wal_autocheckpoint, which takes the place of a hook. */

@@ -149,6 +149,12 @@ enum sqb_err sqb_checkpoint_if_due(struct sqb_store *st)
 	return err;
 }
 
+void sqb_checkpoint_for_room(struct sqb_store *st)
+{
+	if (!st->wal.failed && st->read_depth == 0)
+		(void)checkpoint(st);
+}
+
 static const char sql_data_version[] = "PRAGMA data_version";
 
 enum sqb_err sqb_data_version(struct sqb_store *st, uint32_t *version_r)

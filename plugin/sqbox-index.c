@@ -505,12 +505,26 @@ static bool sqbox_index_row_exists(struct sqbox_mailbox *mbox)
 	       SQB_OK;
 }
 
+/* Room for an expunge. */
+static void sqbox_index_drop_cache(struct mailbox *box)
+{
+	const char *dir;
+
+	if (mailbox_get_path_to(box, MAILBOX_LIST_PATH_TYPE_INDEX_CACHE,
+				&dir) > 0) {
+		i_unlink_if_exists(t_strconcat(dir, "/", box->index_prefix,
+					       ".cache", NULL));
+	}
+}
+
 int sqbox_index_open_box(struct mailbox *box,
 			 const struct sqb_mailbox_status *status)
 {
 	struct sqbox_mailbox *mbox = SQBOX_MAILBOX(box);
 
 	sqbox_index_drop_stale_lock(box);
+	if (sqb_store_is_full(sqbox_store(box)))
+		sqbox_index_drop_cache(box);
 	if (status->uidnext != 1 && !sqbox_index_has_log(box)) {
 		/* Dovecot would begin one that sessions take for their own. */
 		if (index_storage_mailbox_alloc_index(box) < 0)
