@@ -25,6 +25,9 @@
 #define SQBOX_REBUILD_LOCK_SECS 60
 #define SQBOX_REBUILD_DIR "rebuild"
 #define SQBOX_NEWLOCK_WAITS 20
+/* A message takes some 20 in the index itself. */
+#define SQBOX_LOG_OCTETS_PER_MESSAGE 4
+#define SQBOX_LOG_LIMIT_MIN 16384
 #define SQBOX_NEWLOCK_WAIT_USECS 100000
 
 void sqbox_index_get_header(struct sqbox_mailbox *mbox,
@@ -223,6 +226,24 @@ static int sqbox_index_build(struct sqbox_mailbox *mbox, bool new_modseqs)
 	if (ret < 0)
 		mailbox_set_index_error(&mbox->box);
 	return ret;
+}
+
+/*
+ * Who opens the index reads its log from the last rewrite on.  Our records are
+ * so short that Dovecot's own limit comes late: the log would hold thousands of
+ * messages, and reading them again takes longer than all else in a SELECT.
+ */
+void sqbox_index_limit_log(struct sqbox_mailbox *mbox, uint32_t messages)
+{
+	const struct mail_storage_settings *mail_set = mbox->box.storage->set;
+	struct mail_index_optimization_settings set;
+	uoff_t limit = (uoff_t)messages * SQBOX_LOG_OCTETS_PER_MESSAGE;
+
+	limit = I_MAX(limit, SQBOX_LOG_LIMIT_MIN);
+	limit = I_MIN(limit, mail_set->mail_index_rewrite_max_log_bytes);
+	i_zero(&set);
+	set.index.rewrite_max_log_bytes = limit;
+	mail_index_set_optimization_settings(mbox->box.index, &set);
 }
 
 static void sqbox_index_opened(struct sqbox_mailbox *mbox)

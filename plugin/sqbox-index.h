@@ -31,4 +31,7 @@ void sqbox_index_update_header(const struct sqbox_import *import,
 			       const struct sqb_mailbox_status *status,
 			       uint64_t modseq);
 
+/* Before a sync of the index is committed: when is its log to be folded in? */
+void sqbox_index_limit_log(struct sqbox_mailbox *mbox, uint32_t messages);
+
 #endif

@@ -2,6 +2,7 @@
 /* Copyright (c) 2026 the sqbox authors */
 
 #include "lib.h"
+#include "mail-index-private.h"
 #include "sqbox-compat.h"
 #include "sqbox-purge.h"
 #include "sqbox-storage.h"
@@ -23,6 +24,18 @@ static struct mail_storage *sqbox_storage_alloc(void)
 	return &storage->storage;
 }
 
+/*
+ * The first event of a category tells the statistics of it.  Let that be now,
+ * and not while a client waits for its first mailbox.
+ */
+static void sqbox_storage_announce_index(void)
+{
+	struct event *event = event_create(NULL);
+
+	event_add_category(event, &event_category_mail_index);
+	event_unref(&event);
+}
+
 static int sqbox_storage_create(struct mail_storage *_storage,
 				struct mail_namespace *ns, const char **error_r)
 {
@@ -33,6 +46,7 @@ static int sqbox_storage_create(struct mail_storage *_storage,
 		return -1;
 	storage->account = SQBOX_LIST(ns->list)->account;
 	sqbox_account_ref(storage->account);
+	sqbox_storage_announce_index();
 	_storage->unique_root_dir =
 		p_strdup(_storage->pool, sqb_store_dir(storage->account->st));
 	return 0;

@@ -470,6 +470,7 @@ int sqbox_sync_commit_index(struct sqbox_sync_context **_ctx)
 	sqbox_sync_set_recent(ctx);
 
 	mail_index_view_ref(view);
+	sqbox_index_limit_log(ctx->mbox, ctx->status.messages);
 	if (mail_index_sync_commit(&ctx->index_sync_ctx) < 0) {
 		mailbox_set_index_error(&ctx->mbox->box);
 		ret = -1;
