@@ -3,6 +3,7 @@
 #ifndef IFS_FS_H
 #define IFS_FS_H
 
+#include "fuse/count.h"
 #include "fuse/draft.h"
 #include "fuse/fuse.h"
 #include "fuse/options.h"
@@ -50,6 +51,7 @@ struct ifs_fs {
 	struct ifs_maildir_state *maildir; /* own; NULL: another layout */
 	struct timespec mounted;           /* when; the clock of the wall */
 	struct ifs_draft_space space;      /* of all that is being written */
+	struct ifs_counts counts;          /* of requests */
 
 	pthread_mutex_t handles_lock;
 	struct ifs_handle *handles; /* foreign: all that are open (handle.c) */

@@ -19,21 +19,45 @@ bool ifs_name_is_message(const char *name)
 	return len > suffix && strcmp(name + len - suffix, IFS_SUFFIX) == 0;
 }
 
+/* A number in so many digits at least; returns where it ends. */
+static char *put_number(char *at, uint64_t number, int width)
+{
+	char digits[20]; /* the last one first */
+	int count = 0;
+
+	while (number > 0 || count < width) {
+		digits[count++] = (char)('0' + number % 10);
+		number /= 10;
+	}
+	while (count > 0)
+		*at++ = digits[--count];
+	return at;
+}
+
+/* Not by snprintf(): that took most of the time of a listing. */
 void ifs_name_generate(int64_t date, struct sqb_mailbox_id box, uint32_t uid,
 		       char name_r[IFS_NAME_MAX + 1])
 {
 	time_t clock = (time_t)date;
+	char *at = name_r;
 	struct tm tm;
 
 	/* Years that do not have four digits would not sort. */
 	if (gmtime_r(&clock, &tm) == NULL || tm.tm_year < -1900 ||
 	    tm.tm_year > 9999 - 1900)
 		memset(&tm, 0, sizeof(tm));
-	(void)snprintf(name_r, IFS_NAME_MAX + 1,
-		       "%04d%02d%02dT%02d%02d%02d-%" PRId64
-		       ".%" PRIu32 IFS_SUFFIX,
-		       tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour,
-		       tm.tm_min, tm.tm_sec, box.n, uid);
+	at = put_number(at, (uint64_t)(tm.tm_year + 1900), 4);
+	at = put_number(at, (uint64_t)tm.tm_mon + 1, 2);
+	at = put_number(at, (uint64_t)tm.tm_mday, 2);
+	*at++ = 'T';
+	at = put_number(at, (uint64_t)tm.tm_hour, 2);
+	at = put_number(at, (uint64_t)tm.tm_min, 2);
+	at = put_number(at, (uint64_t)tm.tm_sec, 2);
+	*at++ = '-';
+	at = put_number(at, (uint64_t)box.n, 1);
+	*at++ = '.';
+	at = put_number(at, uid, 1);
+	memcpy(at, IFS_SUFFIX, sizeof(IFS_SUFFIX));
 }
 
 /* A decimal number without sign or leading zero, up to the character end. */

@@ -101,6 +101,16 @@ static void file_lines(struct ifs_fs *fs, FILE *out)
 	line(out, "open-files", "%u", ifs_handles_count(fs));
 }
 
+static void request_lines(struct ifs_fs *fs, FILE *out)
+{
+	enum ifs_request which;
+
+	for (which = 0; which < IFS_REQUEST_COUNT; which++)
+		(void)fprintf(out, "requests-%s %" PRIu64 "\n",
+			      ifs_request_name(which),
+			      (uint64_t)fs->counts.requests[which]);
+}
+
 static void text_lines(struct ifs_fs *fs, FILE *out)
 {
 #ifdef HAVE_GMIME
@@ -139,6 +149,7 @@ char *ifs_status_text(struct ifs_fs *fs)
 	mount_lines(fs, out);
 	store_lines(fs, out);
 	file_lines(fs, out);
+	request_lines(fs, out);
 	text_lines(fs, out);
 	log_lines(fs, out);
 	if (fclose(out) == 0)

@@ -283,7 +283,11 @@ static void commit_file(fuse_req_t req, fuse_ino_t ino)
 void ifs_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	(void)fi;
-	commit_file(req, ino);
+	/* The kernel then never asks again. */
+	if (ifs_fs_of(req)->opts->readonly)
+		(void)fuse_reply_err(req, ENOSYS);
+	else
+		commit_file(req, ino);
 }
 
 void ifs_fsync(fuse_req_t req, fuse_ino_t ino, int datasync,

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Copyright (c) 2026 the sqbox authors */
 /*
- * make-store DIR COUNT: add COUNT messages to INBOX of the store in DIR, every
- * tenth of them with a body of several chunks, and copy the last one to
- * Archive/2024.  A store is made if there is none.
+ * make-store DIR COUNT [COPIES]: add COUNT messages to INBOX of the store in
+ * DIR, every tenth of them with a body of several chunks, and copy the last one
+ * to Archive/2024, or so many times to Many.  A store is made if there is none.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -108,6 +108,29 @@ static void copy(struct sqb_store *st, struct sqb_mailbox_id box, uint32_t uid,
 	ok(st, sqb_sync(st));
 }
 
+/* In few transactions: a million take some seconds. */
+static void copy_many(struct sqb_store *st, struct sqb_mailbox_id box,
+		      uint32_t uid, struct sqb_mailbox_id dst,
+		      unsigned long copies)
+{
+	struct sqb_message_new args = { .save_date = time(NULL) };
+	struct sqb_message msg;
+	unsigned long n;
+
+	ok(st, sqb_message_get(st, box, uid, &msg));
+	for (n = 0; n < copies; n++) {
+		if (n % 100000 == 0)
+			ok(st, sqb_txn_begin(st));
+		args.date = msg.date + (time_t)n;
+		ok(st, sqb_message_copy(st, &msg, dst, &args, &uid));
+		if (n % 100000 == 99999 || n + 1 == copies) {
+			ok(st, sqb_txn_commit(st));
+			ok(st, sqb_sync(st));
+			ok(st, sqb_checkpoint_if_due(st));
+		}
+	}
+}
+
 int main(int argc, char **argv)
 {
 	struct sqb_mailbox_id inbox;
@@ -116,8 +139,8 @@ int main(int argc, char **argv)
 	uint32_t uid = 0;
 	unsigned long n, count;
 
-	if (argc != 3) {
-		fputs("usage: make-store DIR COUNT\n", stderr);
+	if (argc != 3 && argc != 4) {
+		fputs("usage: make-store DIR COUNT [COPIES]\n", stderr);
 		return 64;
 	}
 	count = strtoul(argv[2], NULL, 10);
@@ -129,7 +152,10 @@ int main(int argc, char **argv)
 	inbox = need_mailbox(st, "INBOX");
 	for (n = 1; n <= count; n++)
 		uid = append(st, inbox, (unsigned int)n);
-	if (uid != 0)
+	if (uid != 0 && argc == 4)
+		copy_many(st, inbox, uid, need_mailbox(st, "Many"),
+			  strtoul(argv[3], NULL, 10));
+	else if (uid != 0)
 		copy(st, inbox, uid, need_mailbox(st, "Archive/2024"));
 	sqb_store_close(&st);
 	return 0;

@@ -300,6 +300,105 @@ class Folders(Live):
         self.assertEqual(os.listdir(self.path('p')), ['child'])
 
 
+class FromTheMount(Live):
+    """What is done in one mount, at the other doors."""
+
+    def setUp(self):
+        super().setUp()
+        self.other = self.start_mount()
+        self.idler = self.login(name='idler')
+        self.idler.select()
+        self.idler.idle()
+        for uid in (1, 5):
+            self.warm(uid)
+            self.warm(uid, mnt=self.other.path)
+
+    def told(self, name, num=None):
+        self.idler.idle_until(lambda got: any(
+            r.name == name and num in (None, r.num) for r in got))
+
+    def other_names(self, box='INBOX'):
+        return os.listdir(self.other.join(box))
+
+    def test_new(self):
+        """cp into the mount is EXISTS, and a file in the other one, where
+        the name was asked for before."""
+        self.assert_errno(errno.ENOENT, os.stat,
+                          self.other.join('INBOX', 'note.eml'))
+        self.shell("printf 'Subject: note\n\nHello.\n' >INBOX/note.eml")
+        self.told('EXISTS', MESSAGES + 1)
+        self.see('the file', lambda: os.path.exists(
+            self.other.join('INBOX', 'note.eml')))
+        self.assertIn('note.eml', self.other_names())
+
+    def test_rename(self):
+        """A given name that is changed; and one in place of a generated
+        one."""
+        self.test_new()
+        os.rename(self.path('INBOX', 'note.eml'),
+                  self.path('INBOX', 'memo.eml'))
+        self.see('the new name', lambda: os.path.exists(
+            self.other.join('INBOX', 'memo.eml')))
+        self.see('that the old one is gone', lambda: not os.path.exists(
+            self.other.join('INBOX', 'note.eml')))
+        old = self.warm(5, mnt=self.other.path)
+        os.rename(self.path('INBOX', os.path.basename(old)),
+                  self.path('INBOX', 'five.eml'))
+        self.see('the given name', lambda: 'five.eml' in self.other_names())
+        self.see('that the generated one is gone',
+                 lambda: not os.path.exists(old))
+
+    def test_remove(self):
+        """rm is EXPUNGE."""
+        old = self.warm(1, mnt=self.other.path)
+        os.unlink(self.path('INBOX', os.path.basename(old)))
+        self.told('EXPUNGE', 1)
+        self.see('that it is gone', lambda: not os.path.exists(old))
+        self.assert_gone(old)
+
+    def test_move(self):
+        """mv to another folder is EXPUNGE here, and a file with the same name
+        there."""
+        os.mkdir(self.path('Work'))
+        self.see('the folder', lambda: os.path.isdir(self.other.join('Work')))
+        self.assertEqual(self.other_names('Work'), [])
+        old = self.warm(1, mnt=self.other.path)
+        name = os.path.basename(old)
+        os.rename(self.path('INBOX', name), self.path('Work', name))
+        self.told('EXPUNGE', 1)
+        self.see('the file', lambda: self.other_names('Work') == [name])
+        self.see('that it is gone', lambda: not os.path.exists(old))
+        self.assertEqual(os.listdir(self.path('Work')), [name])
+
+    def test_folders(self):
+        """mkdir, mv and rmdir of folders."""
+        for old, new in (('a', 'b'), ('b', 'c')):
+            os.makedirs(self.path(old), exist_ok=True)
+            self.see('the folder',
+                     lambda o=old: os.path.isdir(self.other.join(o)))
+            os.rename(self.path(old), self.path(new))
+            self.see('the new name',
+                     lambda n=new: os.path.isdir(self.other.join(n)))
+            self.assert_errno(errno.ENOENT, os.stat, self.other.join(old))
+        os.rmdir(self.path('c'))
+        self.see('that it is gone',
+                 lambda: not os.path.exists(self.other.join('c')))
+        self.assertEqual(self.other_names('.'), ['INBOX'])
+
+    def test_flags(self):
+        """A flag set in the mount is FETCH, and seen in the other mount; one
+        set by IMAP is seen in both."""
+        paths = [self.warm(5), self.warm(5, mnt=self.other.path)]
+        os.setxattr(paths[0], 'user.imap.flags', b'+\\Flagged')
+        self.told('FETCH', 5)
+        self.client.select()
+        self.client.ok('UID STORE 5 +FLAGS (\\Answered)')
+        for path in paths:
+            self.see('both flags', lambda p=path: set(
+                os.getxattr(p, 'user.imap.flags').split())
+                >= {b'\\Flagged', b'\\Answered'})
+
+
 class Faults(Live):
     def test_late(self):
         """A mount that could not run for a while, so that the journal begins

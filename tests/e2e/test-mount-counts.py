@@ -1,0 +1,142 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+# Copyright (c) 2026 the sqbox authors
+"""What programs cost in the mount: how many requests the kernel sends for a
+command, and how much memory imapfs takes.  Neither depends on how busy the
+machine is."""
+
+import collections
+import os
+import subprocess
+
+import mount
+from mails import mail
+from store import Store
+
+MESSAGES = 200
+FEW = 25            # of a command, and of reading the status
+MANY = 1_000_000
+RSS_LIMIT = 30 * 1024   # KiB
+
+
+class Counts(mount.MountCase):
+    def setUp(self):
+        super().setUp()
+        for n in range(MESSAGES):
+            self.client.append('INBOX', mail(subject=str(n),
+                                             body='Hello.\r\n' * 100))
+        self.mount.stop()
+        self.fresh()
+
+    def fresh(self, options=''):
+        """A mount of which the kernel knows nothing."""
+        self.mount = self.start_mount(options)
+        self.mnt = self.mount.path
+
+    def counters(self):
+        with open(self.path('.imapfs', 'status'), encoding='utf-8') as f:
+            lines = [line.split() for line in f]
+        return collections.Counter({
+            key.removeprefix('requests-'): int(value)
+            for key, value, *_ in lines if key.startswith('requests-')})
+
+    def cost(self, command):
+        """The requests of a shell command."""
+        before = self.counters()
+        self.shell(command)
+        return self.counters() - before
+
+    def assert_cost(self, command, **wanted):
+        """It sends so many requests of each kind, and a few; of those that
+        are not named, a few."""
+        cost = self.cost(command)
+        for name, count in cost.items():
+            least = wanted.get(name, 0)
+            if name in ('RELEASE', 'FORGET'):
+                continue    # they come when the kernel likes
+            self.assertLessEqual(count, least + FEW, f'{command}: {cost}')
+        for name, count in wanted.items():
+            self.assertGreaterEqual(cost[name], count, f'{command}: {cost}')
+
+    def test_grep(self):
+        """grep -r: nothing is looked up; a file costs an OPEN and a READ, and
+        when it is cached an OPEN."""
+        grep = 'grep -r nothing-like-it . || test $? = 1'
+        self.assert_cost(grep, OPEN=MESSAGES, READ=MESSAGES)
+        # The kernel asks once for the atime after a READ.
+        self.cost(grep)
+        self.assert_cost(grep, OPEN=MESSAGES)
+
+    def test_grep_read_only(self):
+        """In a read-only mount the kernel opens files by itself."""
+        self.fresh('ro')
+        grep = 'grep -r nothing-like-it . || test $? = 1'
+        self.assert_cost(grep, READ=MESSAGES)
+        self.assert_cost(grep)
+
+    def test_list(self):
+        """ls -l and find: listings bring all attributes, and are kept."""
+        for command in ('ls -l INBOX', 'ls -lR .', 'find . -type f',
+                        'find . -newermt 2001-01-01', 'ls -f INBOX',
+                        'du -a .', 'stat INBOX/*'):
+            with self.subTest(command=command):
+                self.assert_cost(command)
+                self.assert_cost(command)
+
+    def test_tar(self):
+        """tar: an OPEN and a READ for each file, and since it looks at the
+        file again after that, a GETATTR for the atime."""
+        self.assert_cost('tar -cf - INBOX | cat >/dev/null', OPEN=MESSAGES,
+                         READ=MESSAGES, GETATTR=MESSAGES)
+
+    def test_unchanged(self):
+        """What IMAP does to one message costs the others nothing."""
+        self.cost('ls -l INBOX')
+        self.client.select()
+        self.client.ok('STORE 1:* +FLAGS (\\Seen)')
+        self.assert_cost('ls -l INBOX')
+        names = os.listdir(self.path('INBOX'))
+        self.client.append('INBOX', mail())
+        self.mount_wait(lambda: len(os.listdir(self.path('INBOX')))
+                        == len(names) + 1)
+        self.assert_cost('stat INBOX/*')
+
+    def mount_wait(self, condition):
+        mount.harness.wait_until(condition, 'the mount is not told')
+
+
+class Million(mount.MountCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        Store(cls.server, '').program('tests/make-store')
+
+    def test_memory(self):
+        """A folder with a million messages, listed: imapfs stays small."""
+        self.mount.stop()
+        subprocess.run(
+            [self.store.program('tests/make-store'), self.store.dir, '1',
+             str(MANY)], check=True, **self.store.as_owner())
+        self.mount = self.start_mount()
+        self.assertEqual(len(os.listdir(self.mount.join('INBOX'))), 1)
+        before = self.memory()
+        count = 0
+        with os.scandir(self.mount.join('Many')) as entries:
+            for _ in entries:
+                count += 1
+        self.assertEqual(count, MANY)
+        print(f'imapfs: {before} KiB, after a listing of {MANY} messages '
+              f'{self.memory()} KiB', flush=True)
+        if not os.environ.get('SQBOX_TEST_PRELOAD'):
+            self.assertLess(self.memory(), RSS_LIMIT)
+
+    def memory(self):
+        """The most that was resident, in KiB."""
+        with open(f'/proc/{self.mount.process.pid}/status',
+                  encoding='utf-8') as f:
+            return next(int(line.split()[1]) for line in f
+                        if line.startswith('VmHWM'))
+
+
+if __name__ == '__main__':
+    mount.main()
