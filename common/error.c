@@ -185,7 +185,8 @@ static char *sqlite_text(const struct sqb_store *st, enum sqb_err err,
 	if (err == SQB_CORRUPT)
 		return sqb_xasprintf("%s is damaged (%s): see what \"sqbox "
 				     "check\" says of it, then restore it from "
-				     "a backup",
+				     "a backup, or save what can be read by "
+				     "\"sqbox salvage\"",
 				     st->db_path, text);
 	if (err == SQB_INTERNAL)
 		return sqb_xasprintf("%s: %s (SQLite code %d) in: %s",
