@@ -349,16 +349,37 @@ int ifs_commit_as(struct ifs_fs *fs, struct ifs_file *file,
 	return commit(fs, file, &c);
 }
 
+static int get_message(struct ifs_fs *fs, struct ifs_file *file,
+		       struct sqb_mailbox_id *box_r, struct sqb_message *msg_r)
+{
+	struct sqb_store *st;
+	enum sqb_err err;
+	uint32_t uid;
+	int ret;
+
+	if (!ifs_file_message(fs->files, file, box_r, &uid))
+		return ESTALE;
+	st = ifs_read_begin(fs);
+	err = sqb_message_get(st, *box_r, uid, msg_r);
+	ret = err == SQB_NOTFOUND ? ESTALE : ifs_errno(fs, st, err);
+	ifs_read_end(fs);
+	return ret;
+}
+
 int ifs_commit_date(struct ifs_fs *fs, struct ifs_file *file, int64_t date)
 {
+	time_t age = clock_seconds(CLOCK_MONOTONIC) - file->made_at;
+	struct sqb_message msg;
 	struct commit c;
+	int ret;
 
-	if (file->made_at == 0 ||
-	    clock_seconds(CLOCK_MONOTONIC) - file->made_at >= IFS_YOUNG_SECS)
-		return EPERM;
 	memset(&c, 0, sizeof(c));
-	if (!ifs_file_message(fs->files, file, &c.box, &c.old))
-		return ESTALE;
+	ret = get_message(fs, file, &c.box, &msg);
+	if (ret != 0 || msg.date == date)
+		return ret;
+	if (file->made_at == 0 || age >= IFS_YOUNG_SECS)
+		return EPERM;
+	c.old = msg.uid;
 	c.made = true;
 	c.date = date;
 	c.date_is_set = true;

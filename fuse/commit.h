@@ -65,7 +65,7 @@ int ifs_commit_as(struct ifs_fs *fs, struct ifs_file *file,
  * do: a new UID for the same body, as in ifs_commit(), and the old one is
  * expunged.  This is for programs that set the time of a file when they have
  * closed it, so it is done to files that this mount has made less than
- * IFS_YOUNG_SECS ago.  EPERM: this is another.
+ * IFS_YOUNG_SECS ago.  EPERM: this is another, and its date is not this one.
  */
 #define IFS_YOUNG_SECS 60
 int ifs_commit_date(struct ifs_fs *fs, struct ifs_file *file, int64_t date);

@@ -71,17 +71,6 @@ static int set_size(struct ifs_fs *fs, struct ifs_file *file, uint64_t size)
 	return ret;
 }
 
-static int set_stored_mtime(struct ifs_fs *fs, struct ifs_file *file,
-			    const struct timespec *mtime)
-{
-	struct stat attr;
-	int ret = ifs_attr(fs, file->ino, &attr);
-
-	if (ret != 0 || attr.st_mtim.tv_sec == mtime->tv_sec)
-		return ret;
-	return ifs_commit_date(fs, file, mtime->tv_sec);
-}
-
 /* A message that has been made of it already becomes another. */
 static void set_draft_mtime(struct ifs_file *file, const struct timespec *mtime)
 {
@@ -107,7 +96,7 @@ static int set_file(struct ifs_fs *fs, struct ifs_file *file,
 		if (file->draft != NULL)
 			set_draft_mtime(file, &mtime);
 		else
-			ret = set_stored_mtime(fs, file, &mtime);
+			ret = ifs_commit_date(fs, file, mtime.tv_sec);
 	}
 	return ret;
 }
