@@ -3,47 +3,379 @@
 # Copyright (c) 2026 the sqbox authors
 """Files written into the mount are messages when they are closed."""
 
+import errno
 import glob
+import mmap
 import os
 
+import harness
 import mount
+import mountfiles
 from mails import mail
+from mountfiles import wire
 
-MAILS = sorted(glob.glob(os.path.join(
-    os.path.dirname(os.path.abspath(__file__)), '..', 'data', 'mail', '*.eml')))
+DATA = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'data')
+MAILS = sorted(glob.glob(os.path.join(DATA, 'mail', '*.eml')))
+KIB, MIB = 1024, 1024 * 1024
+CHUNK = 128 * KIB
+DRAFT_ROUNDS = int(os.environ.get('SQBOX_TEST_DRAFTS', 8))
+HEADER = b'From: a@example.org\nSubject: x\n\n'
 
 
-def wire(data):
-    """What IMAP makes of a file: each bare LF is CRLF."""
-    return data.replace(b'\r\n', b'\n').replace(b'\n', b'\r\n')
+def sized(size):
+    """A file of just so many octets."""
+    line = b'0123456789 abcdefghijklmnopqrstuvwxyz 0123456789 abcdefghijk\n'
+    return (HEADER + line * (size // len(line) + 1))[:size]
 
 
-class Write(mount.MountCase):
+SHAPES = {
+    'lf': b'A: b\n\none\ntwo\n',
+    'crlf': b'A: b\r\n\r\none\r\ntwo\r\n',
+    'mixed': b'A: b\r\n\none\r\ntwo\n\r\n\n',
+    'bare-cr': b'A: b\n\none\rtwo\r\r\nthree\r',
+    'no-final-newline': b'A: b\n\none',
+    'cr-last': b'A: b\r\n\r\none\r',
+    'newlines': b'\n\n\n',
+    'one-octet': b'x',
+    'high': b'A: b\n\n' + bytes(range(1, 256)) * 3,
+}
 
-    def write(self, name, data, flags=0):
-        fd = os.open(self.path('INBOX', name),
-                     os.O_WRONLY | os.O_CREAT | flags, 0o600)
-        try:
-            self.write_all(fd, data)
-        finally:
-            os.close(fd)
 
-    @staticmethod
-    def write_all(fd, data):
-        while data:
-            data = data[os.write(fd, data):]
+class Content(mountfiles.FileCase):
+    """What is written is what is read, here and by IMAP."""
 
-    def read(self, *names):
-        with open(self.path(*names), 'rb') as f:
-            return f.read()
-
-    def test_cp_appends(self):
+    def test_a_file_is_a_message_when_it_is_closed(self):
         data = mail('one')
-        self.write('one.eml', data)
+        fd = self.open('one.eml', os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+        self.write_all(fd, data)
+        self.assertEqual(self.uids(), [])
+        os.close(fd)
         self.assertEqual(self.uids(), [1])
         self.assertEqual(self.body('INBOX', 1), wire(data))
-        self.assertEqual(self.read('INBOX', 'one.eml'), data)
-        self.assertEqual(os.listdir(self.path('INBOX')), ['one.eml'])
+        self.assertEqual(self.read('one.eml'), data)
+        self.assertEqual(self.list(), ['one.eml'])
+        self.assertEqual(self.client.status('INBOX')['MESSAGES'], 1)
+
+    def test_all_kinds_of_mail(self):
+        self.shell(f'cp {os.path.dirname(MAILS[0])}/*.eml INBOX/')
+        self.assertEqual(self.list(),
+                         [os.path.basename(path) for path in MAILS])
+        bodies = [d['BODY[]'] for d in
+                  self.client.fetch_by_uid('BODY.PEEK[]').values()]
+        for path, got in zip(MAILS, bodies):
+            with self.subTest(path=os.path.basename(path)):
+                with open(path, 'rb') as f:
+                    data = f.read()
+                self.shell(f'cmp {path} INBOX/{os.path.basename(path)}')
+                self.assertEqual(os.stat(self.path(
+                    'INBOX', os.path.basename(path))).st_size, len(data))
+                self.assertEqual(got, wire(data))
+        self.store.check()
+
+    def test_line_ends(self):
+        for name, data in SHAPES.items():
+            with self.subTest(shape=name):
+                self.write(name + '.eml', data)
+                self.assertEqual(self.read(name + '.eml'), data)
+                uid = self.uids()[-1]
+                self.assertEqual(self.body('INBOX', uid), wire(data))
+        # A fresh mount has nothing of this in memory.
+        other = self.start_mount()
+        for name, data in SHAPES.items():
+            with open(other.join('INBOX', name + '.eml'), 'rb') as f:
+                self.assertEqual(f.read(), data, name)
+
+    def test_nul(self):
+        data = b'A: b\n\none\0two\n\0'
+        self.write('nul.eml', data)
+        self.assertEqual(self.read('nul.eml'), data)
+        # IMAP has no way to send NUL; Dovecot sends 0x80 in its place.
+        self.assertEqual(self.body('INBOX', 1),
+                         wire(data).replace(b'\0', b'\x80'))
+
+    def test_sizes(self):
+        for size in (CHUNK - 1, CHUNK, CHUNK + 1, MIB - 1, MIB, MIB + 1):
+            with self.subTest(size=size):
+                data = sized(size)
+                self.write(f'{size}.eml', data)
+                self.assertEqual(self.read(f'{size}.eml'), data)
+                self.assertEqual(self.body('INBOX', self.uids()[-1]),
+                                 wire(data))
+        self.store.check()
+
+    def test_200_mb(self):
+        size = 200 * 1000 * 1000
+        block = sized(MIB)
+        path = self.beside('large')
+        with open(path, 'wb') as f:
+            for _ in range(size // MIB):
+                f.write(block)
+            f.write(block[:size % MIB])
+        self.shell(f'cp {path} INBOX/large.eml && cmp {path} INBOX/large.eml')
+        self.client.ok('EXAMINE INBOX')
+        found = self.client.fetch_by_uid('RFC822.SIZE BODY.PEEK[]<0.1000>')
+        lines = block.count(b'\n') * (size // MIB) \
+            + block[:size % MIB].count(b'\n')
+        self.assertEqual(int(found[1]['RFC822.SIZE']), size + lines)
+        self.shell('rm -f INBOX/large.eml', check=False)
+
+    def test_an_empty_file_is_no_message(self):
+        self.write('empty.eml', b'')
+        self.assertEqual(self.list(), ['empty.eml'])
+        self.assertEqual(os.stat(self.path('INBOX', 'empty.eml')).st_size, 0)
+        self.assertEqual(self.uids(), [])
+        self.write('empty.eml', b'x', 0)
+        self.assertEqual(self.uids(), [1])
+        self.assertEqual(self.read('empty.eml'), b'x')
+
+    def test_other_files_are_scratch(self):
+        self.write('notes.txt', b'text')
+        self.write('.x.eml.AbC', b'text')
+        self.write('top', b'text', box='')
+        self.assertEqual(self.list(), ['.x.eml.AbC', 'notes.txt'])
+        self.assertEqual(self.read('notes.txt'), b'text')
+        self.assertEqual(self.read('top', box=''), b'text')
+        self.assertEqual(self.uids(), [])
+        os.chmod(self.path('INBOX', 'notes.txt'), 0o640)
+        self.assertEqual(os.stat(self.path('INBOX', 'notes.txt')).st_mode,
+                         0o100640)
+
+    def test_several_programs_write_one_after_the_other(self):
+        self.shell('(printf "A: b\\n\\n"; /bin/echo two; /bin/echo three) '
+                   '> INBOX/x.eml')
+        self.assertEqual(self.read('x.eml'), b'A: b\n\ntwo\nthree\n')
+        uid = self.only_uid()
+        self.assertEqual(self.body('INBOX', uid),
+                         b'A: b\r\n\r\ntwo\r\nthree\r\n')
+        self.assertNotIn('Trash', os.listdir(self.mnt))
+        self.store.check()
+
+
+class Edit(mountfiles.FileCase):
+    """Writing to what is a message already."""
+
+    def setUp(self):
+        super().setUp()
+        self.data = wire(mail('old', body='old text\r\n'))
+        self.uid = self.client.append(
+            'INBOX', self.data, '\\Seen \\Flagged work later',
+            '01-Mar-2024 12:00:01 +0000')
+        # Our own look has to be later than the kernel's.
+        harness.wait_until(self.list, 'the message is not in the mount')
+        self.name = self.list()[0]
+        self.ino = os.stat(self.path('INBOX', self.name)).st_ino
+
+    def assert_replaced(self, content):
+        uid = self.only_uid()
+        self.assertGreater(uid, self.uid)
+        self.assertEqual(self.body('INBOX', uid), wire(content))
+        self.assertEqual(self.read(self.name), content)
+        self.assertEqual(self.list(), [self.name])
+        self.assertEqual(os.stat(self.path('INBOX', self.name)).st_ino,
+                         self.ino)
+        self.assertEqual(self.flags('INBOX', uid),
+                         {'\\Seen', '\\Flagged', 'work', 'later'})
+        self.assertEqual(self.date(uid), '01-Mar-2024 12:00:01 +0000')
+        self.assertEqual(
+            os.stat(self.path('INBOX', self.name)).st_mtime, 1709294401)
+        self.store.check()
+        return uid
+
+    def test_append_to_it(self):
+        old = self.read(self.name)
+        self.shell(f'echo more >> INBOX/{self.name}')
+        self.assert_replaced(old + b'more\n')
+
+    def test_write_over_it(self):
+        self.write(self.name, b'A: new\n\ntext\n')
+        self.assert_replaced(b'A: new\n\ntext\n')
+
+    def test_write_into_it(self):
+        old = bytearray(self.read(self.name))
+        fd = self.open(self.name)
+        os.pwrite(fd, b'XY', 3)
+        os.close(fd)
+        old[3:5] = b'XY'
+        self.assert_replaced(bytes(old))
+
+    def test_truncate(self):
+        old = self.read(self.name)
+        os.truncate(self.path('INBOX', self.name), 30)
+        self.assert_replaced(old[:30])
+
+    def test_a_given_name_stays(self):
+        self.write('given.eml', b'one')
+        self.write('given.eml', b'two')
+        self.assertEqual(self.read('given.eml'), b'two')
+        self.assertEqual(self.list(), [self.name, 'given.eml'])
+
+    def test_opening_alone_changes_nothing(self):
+        os.close(self.open(self.name))
+        os.close(self.open(self.name, os.O_WRONLY | os.O_APPEND))
+        self.assertEqual(self.uids(), [self.uid])
+
+    def test_emptying_alone_changes_nothing(self):
+        old = self.read(self.name)
+        self.shell(f': > INBOX/{self.name}')
+        self.assertEqual(self.uids(), [self.uid])
+        self.assertEqual(self.read(self.name), old)
+        self.assert_errno(errno.EPERM, os.truncate,
+                          self.path('INBOX', self.name), 0)
+        self.assertEqual(self.read(self.name), old)
+
+    def test_what_an_editor_does(self):
+        """vim: open, ftruncate, write, fsync, write on, close."""
+        fd = self.open(self.name, os.O_WRONLY)
+        os.ftruncate(fd, 0)
+        os.write(fd, b'A: b\n\n')
+        os.fsync(fd)
+        self.assertEqual(self.body('INBOX', self.only_uid()), b'A: b\r\n\r\n')
+        os.write(fd, b'more\n')
+        os.close(fd)
+        self.assert_replaced(b'A: b\n\nmore\n')
+
+    def test_it_can_be_edited_twice(self):
+        self.write(self.name, b'one\n')
+        self.write(self.name, b'two\n')
+        self.assert_replaced(b'two\n')
+
+    def test_a_reader_sees_the_change(self):
+        fd = self.open(self.name, os.O_RDONLY)
+        before = os.pread(fd, 1000, 0)
+        self.write(self.name, b'changed\n')
+        self.assertEqual(os.pread(fd, 1000, 0), b'changed\n')
+        os.close(fd)
+        self.assertNotEqual(before, b'changed\n')
+        self.assert_replaced(b'changed\n')
+
+    def test_gone_meanwhile(self):
+        fd = self.open(self.name, os.O_WRONLY | os.O_APPEND)
+        os.write(fd, b'more\n')
+        self.client.select()
+        self.client.ok(f'UID STORE {self.uid} +FLAGS.SILENT (\\Deleted)')
+        self.client.ok('EXPUNGE')
+        self.assert_errno(errno.ESTALE, os.fsync, fd)
+        self.assert_errno(errno.ESTALE, os.close, fd)
+        self.assertEqual(self.uids(), [])
+
+
+class Draft(mountfiles.FileCase):
+    """Handles, mappings, and what they see of each other."""
+
+    def test_two_writers(self):
+        a = self.open('x.eml', os.O_RDWR | os.O_CREAT)
+        b = self.open('x.eml', os.O_RDWR)
+        os.write(a, b'1111\n')
+        os.pwrite(b, b'22', 1)
+        self.assertEqual(os.pread(a, 10, 0), b'1221\n')
+        os.close(a)
+        self.assertEqual(self.read('x.eml'), b'1221\n')
+        os.pwrite(b, b'3', 0)
+        os.close(b)
+        self.assertEqual(self.body('INBOX', self.only_uid()), b'3221\r\n')
+
+    def test_dup(self):
+        a = self.open('x.eml', os.O_RDWR | os.O_CREAT)
+        b = os.dup(a)
+        os.write(a, b'one\n')
+        os.close(a)
+        first = self.only_uid()
+        os.write(b, b'two\n')
+        os.close(b)
+        self.assertGreater(self.only_uid(), first)
+        self.assertEqual(self.read('x.eml'), b'one\ntwo\n')
+
+    def test_reader_beside_a_writer(self):
+        w = self.open('x.eml', os.O_WRONLY | os.O_CREAT)
+        r = self.open('x.eml', os.O_RDONLY)
+        for n in range(1, 5):
+            os.write(w, b'line\n')
+            self.assertEqual(os.fstat(r).st_size, 5 * n)
+            self.assertEqual(os.pread(r, 100, 0), b'line\n' * n)
+            self.assertEqual(self.list(), ['x.eml'])
+            self.assertEqual(
+                os.stat(self.path('INBOX', 'x.eml')).st_size, 5 * n)
+        os.close(w)
+        self.assertEqual(os.pread(r, 100, 0), b'line\n' * 4)
+        os.close(r)
+
+    def test_shared_mapping(self):
+        size = 3 * mmap.PAGESIZE + 100
+        fd = self.open('x.eml', os.O_RDWR | os.O_CREAT)
+        os.ftruncate(fd, size)
+        view = mmap.mmap(fd, size)
+        view[:4] = b'A:b\n'
+        view[size - 1:size] = b'\n'
+        self.assertEqual(self.uids(), [])
+        view.flush()
+        self.only_uid()
+        image = bytearray(size)
+        image[:4] = b'A:b\n'
+        image[-1:] = b'\n'
+        self.assertEqual(self.read('x.eml'), bytes(image))
+        view[5000:5003] = image[5000:5003] = b'mid'
+        os.close(fd)
+        self.assertEqual(self.read('x.eml'), bytes(image))
+        uid = self.only_uid()
+        # The mapping outlives the file descriptor.
+        view[6000:6004] = image[6000:6004] = b'late'
+        view.close()
+        self.assertEqual(self.read('x.eml'), bytes(image))
+        harness.wait_until(lambda: self.uids() != [uid], 'not stored')
+        self.only_uid()
+
+    def test_random_changes(self):
+        rng = harness.seeded('test_random_changes')
+        for n in range(DRAFT_ROUNDS):
+            limit = rng.choice((5000, CHUNK, 3 * MIB))
+            name = f'{n}.eml'
+            model = bytearray()
+            fd = self.open(name, os.O_RDWR | os.O_CREAT)
+            for _ in range(60):
+                self.random_change(rng, fd, model, limit)
+            os.close(fd)
+            if not model:
+                continue
+            self.assertEqual(self.read(name), bytes(model))
+            other = self.start_mount()
+            with open(other.join('INBOX', name), 'rb') as f:
+                self.assertEqual(f.read(), bytes(model))
+            other.stop()
+            self.assertEqual(os.stat(self.path('INBOX', name)).st_size,
+                             len(model))
+        self.store.check()
+
+    def random_change(self, rng, fd, model, limit):
+        what = rng.choice(('write',) * 4 + ('read',) * 3 + ('size', 'map',
+                          'map', 'fsync', 'extend'))
+        at = rng.randrange(limit)
+        data = rng.choice((b'x\n', b'abc\r\n', b'\r', b'\0')) \
+            * rng.randrange(1, rng.choice((10, 30000)))
+        data = data[:limit - at]
+        if what == 'write':
+            self.assertEqual(os.pwrite(fd, data, at), len(data))
+            model.extend(bytes(max(0, at - len(model))))
+            model[at:at + len(data)] = data
+        elif what == 'read':
+            self.assertEqual(os.pread(fd, len(data), at),
+                             bytes(model[at:at + len(data)]))
+        elif what == 'size':
+            os.ftruncate(fd, at)
+            del model[at:]
+            model.extend(bytes(at - len(model)))
+        elif what == 'extend':
+            os.posix_fallocate(fd, at, len(data))
+            model.extend(bytes(max(0, at + len(data) - len(model))))
+        elif what == 'fsync':
+            os.fsync(fd)
+        elif model:
+            with mmap.mmap(fd, len(model)) as view:
+                at %= len(model)
+                data = data[:len(model) - at]
+                self.assertEqual(view[at:at + 100], bytes(model[at:at + 100]))
+                view[at:at + len(data)] = data
+                model[at:at + len(data)] = data
+        self.assertEqual(os.fstat(fd).st_size, len(model))
 
 
 if __name__ == '__main__':
