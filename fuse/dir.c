@@ -7,6 +7,7 @@
 #include <sys/statvfs.h>
 
 #include "fuse/attr.h"
+#include "fuse/handle.h"
 #include "fuse/hidden.h"
 #include "fuse/inode.h"
 #include "fuse/inval.h"
@@ -110,6 +111,8 @@ void ifs_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	int ret = ifs_attr(fs, ino, &attr);
 
 	(void)fi;
+	if (ret == ENOENT)
+		ret = ifs_handles_attr(fs, ino, &attr);
 	/* The kernel then asks for the name that led it here. */
 	if (ret == ENOENT && ifs_node_kind(ino) != IFS_NODE_MAILBOX)
 		ret = ESTALE;

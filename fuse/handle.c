@@ -7,6 +7,7 @@
 
 #include "common/file.h"
 #include "common/mem.h"
+#include "fuse/attr.h"
 #include "fuse/commit.h"
 #include "fuse/ifs-error.h"
 #include "fuse/inode.h"
@@ -222,4 +223,68 @@ unsigned int ifs_handles_count(struct ifs_fs *fs)
 		count++;
 	(void)pthread_mutex_unlock(&fs->handles_lock);
 	return count;
+}
+
+/* The number of an open file whose message is one of these; 0: no other. */
+static fuse_ino_t next_open(struct ifs_fs *fs, fuse_ino_t after,
+			    struct sqb_mailbox_id box, uint32_t uid_lo,
+			    uint32_t uid_hi)
+{
+	struct sqb_mailbox_id its_box;
+	struct ifs_handle *handle;
+	fuse_ino_t ino = 0;
+	uint32_t uid;
+
+	(void)pthread_mutex_lock(&fs->handles_lock);
+	for (handle = fs->handles; handle != NULL; handle = handle->next) {
+		if (handle->ino > after && (ino == 0 || handle->ino < ino) &&
+		    ifs_message_of_ino(fs->files, handle->ino, &its_box,
+				       &uid) &&
+		    its_box.n == box.n && uid >= uid_lo && uid <= uid_hi)
+			ino = handle->ino;
+	}
+	(void)pthread_mutex_unlock(&fs->handles_lock);
+	return ino;
+}
+
+void ifs_handles_keep_range(struct ifs_fs *fs, struct sqb_mailbox_id box,
+			    uint32_t uid_lo, uint32_t uid_hi)
+{
+	fuse_ino_t ino = 0;
+
+	while ((ino = next_open(fs, ino, box, uid_lo, uid_hi)) != 0)
+		ifs_handles_keep(fs, ino);
+}
+
+static bool kept_size(struct ifs_handle *handle, uint64_t *size_r)
+{
+	bool open;
+
+	(void)pthread_mutex_lock(&handle->lock);
+	open = handle->kept != NULL || handle->reader != NULL;
+	if (handle->kept != NULL)
+		*size_r = ifs_draft_size(handle->kept);
+	else if (open)
+		*size_r = sqb_file_size(handle->reader);
+	(void)pthread_mutex_unlock(&handle->lock);
+	return open;
+}
+
+int ifs_handles_attr(struct ifs_fs *fs, fuse_ino_t ino, struct stat *attr_r)
+{
+	struct ifs_handle **list;
+	size_t i, count = find_readers(fs, ino, &list);
+	bool found = false;
+	uint64_t size = 0;
+
+	for (i = 0; i < count; i++) {
+		found = found || kept_size(list[i], &size);
+		ifs_handle_free(fs, &list[i]);
+	}
+	free(list);
+	if (!found)
+		return ENOENT;
+	ifs_attr_made(fs, ino, S_IFREG | 0600, size, attr_r);
+	attr_r->st_nlink = 0;
+	return 0;
 }

@@ -3,6 +3,8 @@
 #ifndef IFS_HANDLE_H
 #define IFS_HANDLE_H
 
+#include <sys/stat.h>
+
 #include "fuse/files.h"
 
 /*
@@ -46,6 +48,15 @@ int ifs_handle_read(struct ifs_fs *fs, struct ifs_handle *handle,
  * that for those that have read some of it.  Who calls holds no lock.
  */
 void ifs_handles_keep(struct ifs_fs *fs, fuse_ino_t ino);
+/* The same for all of uid_lo..uid_hi (inclusive) that are open. */
+void ifs_handles_keep_range(struct ifs_fs *fs, struct sqb_mailbox_id box,
+			    uint32_t uid_lo, uint32_t uid_hi);
+
+/*
+ * What stat(2) shows of a message that is gone and was kept.  ENOENT: nobody
+ * has it open.
+ */
+int ifs_handles_attr(struct ifs_fs *fs, fuse_ino_t ino, struct stat *attr_r);
 
 /* How many there are, for .imapfs/status. */
 unsigned int ifs_handles_count(struct ifs_fs *fs);

@@ -8,6 +8,7 @@
 #include "common/mem.h"
 #include "fuse/files.h"
 #include "fuse/folders.h"
+#include "fuse/handle.h"
 #include "fuse/inode.h"
 
 enum kind {
@@ -127,6 +128,7 @@ static void send_gone(struct ifs_fs *fs, const struct notice *notice)
 	uint64_t uid; /* wider, so that it ends */
 	fuse_ino_t ino;
 
+	ifs_handles_keep_range(fs, notice->box, notice->uid_lo, notice->uid_hi);
 	for (uid = notice->uid_lo;
 	     uid <= notice->uid_hi && !fuse_session_exited(fs->session);
 	     uid++) {

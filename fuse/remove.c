@@ -149,7 +149,9 @@ void ifs_removed_done(struct ifs_fs *fs, const struct ifs_removed *removed)
 	ifs_folder_touch(fs, removed->box);
 }
 
-static int unlink_message(struct ifs_fs *fs, fuse_ino_t dir, const char *name)
+/* written_to: by who has it open; it is not to be mail again, in Trash. */
+static int unlink_message(struct ifs_fs *fs, fuse_ino_t dir, const char *name,
+			  bool written_to)
 {
 	struct sqb_store *st = ifs_write_begin(fs);
 	struct ifs_removed removed = { .uid = 0 };
@@ -164,9 +166,50 @@ static int unlink_message(struct ifs_fs *fs, fuse_ino_t dir, const char *name)
 					    &removed);
 	ret = ifs_write_finish(fs, st, err);
 	ifs_write_end(fs);
-	if (ret == 0)
-		ifs_removed_done(fs, &removed);
+	if (ret != 0)
+		return ret;
+	ifs_removed_done(fs, &removed);
+	if (written_to && removed.trash_uid != 0)
+		ifs_files_gone(fs->files, removed.trash, removed.trash_uid,
+			       removed.size, removed.date);
+	return 0;
+}
+
+/* Who has it open for reading goes on with what it was. */
+static int unlink_file(struct ifs_fs *fs, fuse_ino_t ino, fuse_ino_t dir,
+		       const char *name)
+{
+	struct ifs_file *file;
+	int ret;
+
+	ifs_handles_keep(fs, ino);
+	file = ifs_file_get(fs->files, ino);
+	if (file == NULL)
+		return unlink_message(fs, dir, name, false);
+	(void)pthread_mutex_lock(&file->lock);
+	ret = unlink_message(fs, dir, name, file->writers > 0);
+	(void)pthread_mutex_unlock(&file->lock);
+	ifs_file_put(fs->files, &file);
 	return ret;
+}
+
+/* ESTALE, and the kernel asks again: close() has made a message of it. */
+static int unlink_scratch(struct ifs_fs *fs, struct ifs_file *file,
+			  struct sqb_mailbox_id box)
+{
+	struct sqb_mailbox_id its_box;
+	uint32_t uid;
+	bool stored;
+
+	(void)pthread_mutex_lock(&file->lock);
+	stored = ifs_file_message(fs->files, file, &its_box, &uid);
+	if (!stored)
+		ifs_file_unname(fs->files, file);
+	(void)pthread_mutex_unlock(&file->lock);
+	if (stored)
+		return ESTALE;
+	ifs_folder_touch(fs, box);
+	return 0;
 }
 
 static int do_unlink(struct ifs_fs *fs, fuse_ino_t parent, const char *name)
@@ -185,12 +228,10 @@ static int do_unlink(struct ifs_fs *fs, fuse_ino_t parent, const char *name)
 		ret = EISDIR;
 		break;
 	case IFS_ENTRY_MESSAGE:
-		ifs_handles_keep(fs, entry.ino);
-		ret = unlink_message(fs, parent, name);
+		ret = unlink_file(fs, entry.ino, parent, name);
 		break;
 	case IFS_ENTRY_SCRATCH:
-		ifs_file_unname(fs->files, entry.file);
-		ifs_folder_touch(fs, box);
+		ret = unlink_scratch(fs, entry.file, box);
 		break;
 	}
 	ifs_entry_release(fs, &entry);

@@ -182,13 +182,18 @@ static int rename_scratch(const struct ifs_rename *r, struct ifs_file *file,
 {
 	bool over = to != NULL && to->kind == IFS_ENTRY_MESSAGE;
 	struct ifs_target target;
+	struct sqb_mailbox_id box;
+	uint32_t uid;
 	bool append;
 	int ret = 0;
 
 	(void)pthread_mutex_lock(&file->lock);
 	append = ifs_becomes_message(r->fs, r->new_dir, r->new_name, &target) &&
 		 file->draft != NULL && ifs_draft_size(file->draft) > 0;
-	if (append)
+	/* The kernel asks again: close() has made a message of it. */
+	if (ifs_file_message(r->fs->files, file, &box, &uid))
+		ret = ESTALE;
+	else if (append)
 		ret = ifs_commit_as(r->fs, file, &target, over ? to->uid : 0);
 	else if (over)
 		ret = remove_replaced(r);

@@ -163,7 +163,9 @@ class Edit(mountfiles.FileCase):
         # Our own look has to be later than the kernel's.
         harness.wait_until(self.list, 'the message is not in the mount')
         self.name = self.list()[0]
-        self.ino = os.stat(self.path('INBOX', self.name)).st_ino
+        # As long as the kernel remembers the file it keeps its number.
+        self.pin = self.open(self.name, os.O_PATH)
+        self.ino = os.fstat(self.pin).st_ino
 
     def assert_replaced(self, content):
         uid = self.only_uid()
@@ -257,6 +259,96 @@ class Edit(mountfiles.FileCase):
         self.assert_errno(errno.ESTALE, os.fsync, fd)
         self.assert_errno(errno.ESTALE, os.close, fd)
         self.assertEqual(self.uids(), [])
+
+
+class Unlinked(mountfiles.FileCase):
+    """What is open goes on, and never becomes mail."""
+
+    LARGE = sized(3 * MIB)
+
+    def assert_nothing(self):
+        self.assertEqual(self.uids(), [])
+        self.assertEqual(self.list(), [])
+        self.store.check()
+
+    def test_new_file(self):
+        fd = self.open('x.eml', os.O_RDWR | os.O_CREAT)
+        os.write(fd, b'one\n')
+        os.unlink(self.path('INBOX', 'x.eml'))
+        os.write(fd, b'two\n')
+        self.assertEqual(os.pread(fd, 100, 0), b'one\ntwo\n')
+        os.fsync(fd)
+        os.close(fd)
+        self.assert_nothing()
+
+    def test_message_that_is_read(self):
+        for data in (b'A: b\n', self.LARGE):
+            for reads_first in (False, True):
+                with self.subTest(size=len(data), reads_first=reads_first):
+                    self.write('x.eml', data)
+                    fd = self.open('x.eml', os.O_RDONLY)
+                    if reads_first:
+                        os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_RANDOM)
+                        os.pread(fd, 1, 0)
+                    os.unlink(self.path('INBOX', 'x.eml'))
+                    os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+                    self.assertEqual(os.pread(fd, 4 * MIB, 0), data)
+                    os.close(fd)
+        self.assert_nothing()
+
+    def test_message_that_is_written_to(self):
+        for trash in (False, True):
+            with self.subTest(trash=trash):
+                if trash:
+                    self.client.ok('CREATE Trash')
+                self.write('x.eml', b'A: b\n')
+                fd = self.open('x.eml', os.O_RDWR | os.O_APPEND)
+                os.unlink(self.path('INBOX', 'x.eml'))
+                os.write(fd, b'more\n')
+                self.assertEqual(os.pread(fd, 100, 0), b'A: b\nmore\n')
+                os.fsync(fd)
+                os.close(fd)
+                self.assert_nothing()
+        self.assertEqual(self.body('Trash', self.only_uid('Trash')),
+                         b'A: b\r\n')
+
+    def test_expunged_by_others(self):
+        """Its body is freed 60 s after that: it is copied in time."""
+        self.write('x.eml', self.LARGE)
+        fd = self.open('x.eml', os.O_RDONLY)
+        os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_RANDOM)
+        os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+        os.pread(fd, 1, 0)      # imapfs is asked
+        self.client.select()
+        self.client.ok('STORE 1 +FLAGS.SILENT (\\Deleted)')
+        self.client.ok('EXPUNGE')
+        harness.wait_until(lambda: self.list() == [], 'still there')
+        self.assertEqual(os.pread(fd, 4 * MIB, 0), self.LARGE)
+        self.assertEqual(os.fstat(fd).st_size, len(self.LARGE))
+        os.close(fd)
+
+    def test_name_is_free_again(self):
+        fd = self.open('x.eml', os.O_RDWR | os.O_CREAT)
+        os.write(fd, b'old\n')
+        os.unlink(self.path('INBOX', 'x.eml'))
+        self.write('x.eml', b'new\n')
+        os.write(fd, b'old\n')
+        os.close(fd)
+        self.assertEqual(self.read('x.eml'), b'new\n')
+        self.assertEqual(self.body('INBOX', self.only_uid()), b'new\r\n')
+
+    def test_rename_while_open(self):
+        self.client.ok('CREATE other')
+        harness.wait_until(lambda: os.path.exists(self.path('other')), 'gone')
+        fd = self.open('x.eml', os.O_RDWR | os.O_CREAT)
+        os.write(fd, b'one\n')
+        os.rename(self.path('INBOX', 'x.eml'), self.path('other', 'y.eml'))
+        os.write(fd, b'two\n')
+        os.close(fd)
+        self.assertEqual(self.list('other'), ['y.eml'])
+        self.assertEqual(self.body('other', self.only_uid('other')),
+                         b'one\r\ntwo\r\n')
+        self.assert_nothing()
 
 
 class Draft(mountfiles.FileCase):
