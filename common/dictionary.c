@@ -7,8 +7,8 @@
  *
  * Before the text come zstd's tables for it, made of some 1600 mails by
  * ZDICT_finalizeDictionary(): with them a frame needs none of its own, which
- * spares a third of the time that a small mail takes to unpack.  Dictionary 1 is the text
- * alone, dictionary 2 has both.
+ * spares a third of the time that a small mail takes to unpack.  Dictionary 1
+ * is the text alone, dictionary 2 has both.
  *
  * It is part of the data format: bodies cannot be read without these very
  * octets.  Never change them; a better one would be dictionary 3.
