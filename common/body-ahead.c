@@ -77,7 +77,7 @@ static void read_ahead(struct sqb_store *st, int64_t box, uint32_t uid,
 {
 	sqlite3_stmt *q = sqb_stmt(st, sql_ahead);
 	struct sqb_body_ahead *a = st->ahead;
-	struct sqb_body_row body;
+	struct sqb_body_row body = { 0 };
 	enum sqb_err err;
 
 	a->size = 0;

@@ -190,7 +190,7 @@ static struct sqb_body_reader *open_row(struct sqb_store *st,
 static enum sqb_err open_first_row(struct sqb_store *st, sqlite3_stmt *q,
 				   struct sqb_body_reader **r_r)
 {
-	struct sqb_body_row row;
+	struct sqb_body_row row = { 0 };
 	enum sqb_err err;
 
 	if (!sqb_step(st, q, &err))
@@ -210,7 +210,7 @@ static const char sql_open[] =
 enum sqb_err sqb_body_open(struct sqb_store *st, struct sqb_mailbox_id box,
 			   uint32_t uid, struct sqb_body_reader **r_r)
 {
-	struct sqb_body_row row;
+	struct sqb_body_row row = { 0 };
 	enum sqb_err err;
 	sqlite3_stmt *q;
 
