@@ -531,8 +531,8 @@ static void sqbox_index_drop_cache(struct mailbox *box)
 {
 	const char *dir;
 
-	if (mailbox_get_path_to(box, MAILBOX_LIST_PATH_TYPE_INDEX_CACHE,
-				&dir) > 0) {
+	if (mailbox_get_path_to(box, MAILBOX_LIST_PATH_TYPE_INDEX_CACHE, &dir) >
+	    0) {
 		i_unlink_if_exists(t_strconcat(dir, "/", box->index_prefix,
 					       ".cache", NULL));
 	}
