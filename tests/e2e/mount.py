@@ -18,8 +18,10 @@ import os
 import platform
 import queue
 import shutil
+import stat
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -340,6 +342,23 @@ def need():
     if not shutil.which('fusermount3'):
         raise dovecot.Unavailable('fusermount3 is not installed')
     built('imapfs')
+
+
+def as_on_a_desktop():
+    """Where only root may open /dev/fuse, as in many containers: run this
+    program again in a mount namespace of its own, in which all may."""
+    if not _root_must_mount() or 'SQBOX_MOUNT_NAMESPACE' in os.environ:
+        return
+    with tempfile.TemporaryDirectory(prefix='sqbox-fuse-') as directory:
+        node = os.path.join(directory, 'fuse')
+        os.mknod(node, 0o666 | stat.S_IFCHR, os.stat('/dev/fuse').st_rdev)
+        os.chmod(node, 0o666)
+        result = subprocess.run(
+            ['unshare', '--mount', 'sh', '-c',
+             'mount --bind "$0" /dev/fuse && exec "$@"',
+             node, sys.executable, *sys.argv],
+            env=dict(os.environ, SQBOX_MOUNT_NAMESPACE='1'))
+    sys.exit(result.returncode)
 
 
 def main():
