@@ -191,20 +191,19 @@ static enum sqb_err add_messages(struct listing *l, struct sqb_store *st,
 	return sqb_entry_iter_end(&it);
 }
 
+/* Number and kind alone: its lock may be had by who waits to commit it. */
 static void add_scratch(struct listing *l, uint64_t after, bool *room)
 {
 	struct ifs_files *files = l->fs->files;
 	struct ifs_file **list;
 	size_t i, count = ifs_files_in(files, l->dir, after, &list);
-	struct stat attr;
+	struct stat attr = { .st_mode = S_IFREG };
 	char *name;
 
 	for (i = 0; i < count; i++) {
 		name = *room ? ifs_file_name(files, list[i], l->dir) : NULL;
 		if (name != NULL) {
-			(void)pthread_mutex_lock(&list[i]->lock);
-			ifs_attr_draft(l->fs, list[i], &attr);
-			(void)pthread_mutex_unlock(&list[i]->lock);
+			attr.st_ino = list[i]->ino;
 			*room = add(l, name, &attr, false,
 				    offset_of(SECTION_SCRATCH, list[i]->ino));
 			free(name);
