@@ -227,11 +227,10 @@ enum sqb_err ifs_flag_words_apply(struct sqb_store *st,
 			set_add(&remove, msg.keywords.more[k]);
 	}
 	for (i = 0; i < words->count && err == SQB_OK; i++)
-		err = words->removed[i]
-			      ? take_word(st, words->names[i], false,
-					  &change.remove, &remove)
-			      : take_word(st, words->names[i], true,
-					  &change.add, &add);
+		err = words->removed[i] ? take_word(st, words->names[i], false,
+						    &change.remove, &remove)
+					: take_word(st, words->names[i], true,
+						    &change.add, &add);
 	if (err == SQB_OK) {
 		change.add_keywords = set_keywords(&add);
 		change.remove_keywords = set_keywords(&remove);

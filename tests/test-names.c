@@ -50,12 +50,12 @@ static void setup(void)
 /* Any octets but NUL and '/', much of it what the rules are about. */
 static void random_level(char *level, size_t max)
 {
-	static const char *const pieces[] = { ".",	 "%",	 ".eml",
-					      "%2E",	 "%41",	 "%2",
-					      ".imapfs", "cur",	 "new",
-					      "tmp",	 "~",	 "\xd0\xb6",
-					      "\xff",	 "\n",	 "0123456789abcdef",
-					      "\xe2\x80\xae" };
+	static const char *const pieces[] = {
+		".",           "%",        ".eml", "%2E", "%41",
+		"%2",          ".imapfs",  "cur",  "new", "tmp",
+		"~",           "\xd0\xb6", "\xff", "\n",  "0123456789abcdef",
+		"\xe2\x80\xae"
+	};
 	size_t want = below(8) == 0 ? max : below(24) + 1, len = 0, piece;
 	const char *s;
 	char c[2] = "";
@@ -184,9 +184,8 @@ START_TEST(how_levels_are_written)
 }
 END_TEST
 
-static const char *const no_levels[] = { "x.eml", ".imapfs", "%41",
-					 "%2e",	  "%00",     "a%2f",
-					 "a%2F" };
+static const char *const no_levels[] = { "x.eml", ".imapfs", "%41", "%2e",
+					 "%00",   "a%2f",    "a%2F" };
 
 START_TEST(names_of_no_level)
 {
