@@ -44,7 +44,7 @@ static bool keeps_name(const struct move *m)
 {
 	struct ifs_maildir_name old;
 
-	return m->uid == m->new_uid &&
+	return m->r->box.n == m->r->new_box.n &&
 	       ifs_maildir_name_parse(m->r->name, &old) &&
 	       strcmp(old.stored, m->target.name) == 0;
 }
@@ -136,16 +136,14 @@ static int append(struct ifs_fs *fs, struct ifs_file *file,
 {
 	fuse_ino_t old_dir;
 	char *old_name = ifs_file_place(fs->files, file, &old_dir);
-	struct ifs_file *rest;
 	int ret = EPERM;
 
 	if (old_name != NULL && file->draft != NULL &&
 	    ifs_draft_size(file->draft) > 0)
 		ret = ifs_commit_as(fs, file, target, 0);
-	if (ret == 0) {
-		rest = ifs_file_new(fs->files, old_dir, old_name);
-		ifs_file_put(fs->files, &rest);
-	}
+	/* It has both names: programs compare what stat(2) says of them. */
+	if (ret == 0)
+		(void)ifs_file_rename(fs->files, file, old_dir, old_name);
 	free(old_name);
 	return ret;
 }

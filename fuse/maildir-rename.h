@@ -16,9 +16,9 @@
 int ifs_maildir_rename(const struct ifs_rename *r);
 
 /*
- * link(2) of scratch to cur or new: APPEND.  What is left of it under the old
- * name is empty, and only there to be unlinked.  0, or an errno value: EPERM,
- * it is a message, or would not become one.
+ * link(2) of scratch to cur or new: APPEND.  It can be found under its old
+ * name, too, until that is unlinked, which is all that can be done with that.
+ * 0, or an errno value: EPERM, it is a message, or would not become one.
  */
 int ifs_maildir_link(struct ifs_fs *fs, fuse_ino_t ino, fuse_ino_t dir,
 		     const char *name);

@@ -197,17 +197,17 @@ static int unlink_file(struct ifs_fs *fs, fuse_ino_t ino, fuse_ino_t dir,
 static int unlink_scratch(struct ifs_fs *fs, struct ifs_file *file,
 			  struct sqb_mailbox_id box)
 {
-	struct sqb_mailbox_id its_box;
-	uint32_t uid;
-	bool stored;
+	fuse_ino_t dir;
+	char *name;
 
 	(void)pthread_mutex_lock(&file->lock);
-	stored = ifs_file_message(fs->files, file, &its_box, &uid);
-	if (!stored)
+	name = ifs_file_place(fs->files, file, &dir);
+	if (name != NULL)
 		ifs_file_unname(fs->files, file);
 	(void)pthread_mutex_unlock(&file->lock);
-	if (stored)
+	if (name == NULL)
 		return ESTALE;
+	free(name);
 	ifs_folder_touch(fs, box);
 	return 0;
 }
