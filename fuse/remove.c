@@ -38,9 +38,15 @@ static enum sqb_err is_below(struct sqb_store *st, struct sqb_mailbox_id box,
 {
 	struct sqb_mailbox_status status;
 	enum sqb_err err = SQB_OK;
+	unsigned int depth;
 
-	while (err == SQB_OK && box.n != 0 && box.n != top.n) {
+	/* The limit ends a cycle, which would be damage. */
+	for (depth = 0; depth < SQB_NAME_MAX / 2; depth++) {
+		if (box.n == 0 || box.n == top.n)
+			break;
 		err = sqb_mailbox_status(st, box, &status);
+		if (err != SQB_OK)
+			break;
 		box = status.parent;
 	}
 	if (err == SQB_OK)
