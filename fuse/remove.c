@@ -22,7 +22,7 @@ static enum sqb_err find_trash(struct sqb_store *st,
 			       struct sqb_mailbox_id *trash_r)
 {
 	static const char *const names[] = { "Trash", "INBOX/Trash" };
-	struct sqb_mailbox_status status;
+	struct sqb_mailbox_status status = { .noselect = false };
 	enum sqb_err err = sqb_mailbox_find_use(st, SQB_USE_TRASH, trash_r);
 	size_t i;
 
@@ -299,7 +299,7 @@ static int rmdir_mailbox(struct ifs_fs *fs, struct sqb_mailbox_id parent,
 			 const char *name)
 {
 	struct sqb_store *st = ifs_write_begin(fs);
-	struct sqb_mailbox_id box;
+	struct sqb_mailbox_id box = { 0 };
 	enum sqb_err err = sqb_txn_begin(st);
 	int ret;
 
