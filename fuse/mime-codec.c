@@ -28,7 +28,7 @@ static void copy_lower(char *out, size_t room, const char *text)
 {
 	size_t i;
 
-	for (i = 0; text[i] != '\0' && i < room - 1; i++)
+	for (i = 0; i < room - 1 && text[i] != '\0'; i++)
 		out[i] = (char)tolower((unsigned char)text[i]);
 	out[i] = '\0';
 }
@@ -138,4 +138,16 @@ size_t ifs_mime_decode(struct ifs_mime_decoder *decoder, const char *data,
 	}
 	memcpy(out, data, size);
 	return size;
+}
+
+size_t ifs_mime_decode_end(struct ifs_mime_decoder *decoder, char *out)
+{
+	unsigned int have = (unsigned int)abs(decoder->state);
+
+	/* One character more is not an octet. */
+	if (decoder->encoding != IFS_MIME_BASE64 || have < 2 || have > 3)
+		return 0;
+	have = (unsigned int)ifs_mime_decode(decoder, "==", 4 - have, out);
+	decoder->state = 0;
+	return have;
 }

@@ -15,9 +15,10 @@
  */
 void ifs_mime_init(void);
 
-#define IFS_MIME_TYPE_MAX 80     /* octets of "type/subtype" */
-#define IFS_MIME_BOUNDARY_MAX 70 /* RFC 2046; and some more of it is compared \
-				  */
+#define IFS_MIME_TYPE_MAX 80 /* octets of "type/subtype" */
+#define IFS_MIME_BOUNDARY_MAX \
+	70 /* RFC 2046; and some more of it is compared \
+	    */
 #define IFS_MIME_CHARSET_MAX 40
 
 /* Content-Type: in small letters; empty where there is none. */
@@ -58,5 +59,7 @@ void ifs_mime_decoder_init(struct ifs_mime_decoder *decoder,
 #define IFS_MIME_DECODE_SLACK 16
 size_t ifs_mime_decode(struct ifs_mime_decoder *decoder, const char *data,
 		       size_t size, char *out);
+/* What is still in it at the end, where base64 lacks its last "=". */
+size_t ifs_mime_decode_end(struct ifs_mime_decoder *decoder, char *out);
 
 #endif

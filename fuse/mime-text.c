@@ -82,6 +82,8 @@ int ifs_mime_reader_next(struct ifs_mime_reader *reader,
 		*size_r =
 			ifs_mime_decode(&reader->decoder, reader->in, got, out);
 	}
+	if (*size_r == 0)
+		*size_r = ifs_mime_decode_end(&reader->decoder, out);
 	return 0;
 }
 

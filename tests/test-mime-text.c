@@ -78,6 +78,7 @@ static const struct {
 	{ ENCODING("base64") "\nTcO8bGxlcgo=\n", "\nMüller\n" },
 	{ ENCODING("Quoted-Printable") "\nM=C3=BCl=\nler=20x\n",
 	  "\nMüller x\n" },
+	{ ENCODING("base64") "\nTcO8bGxlcgo\n", "\nMüller\n" },
 	{ ENCODING("base64") "\n!!!\n", "\n" },
 	{ ENCODING("x-unknown") "\nas it is\n", "\nas it is\n" },
 	/* Charsets. */
@@ -130,15 +131,15 @@ static const struct {
 	{ TYPE("message/rfc822") "\nSubject: in\n\nbody\n",
 	  "\nSubject: in\n\nbody\n" },
 	{ MIXED "--b\n\nsee\n--b\n" TYPE(
-		  "message/rfc822") "\nSubject: =?utf-8?q?=C3=BC?=\n\nin it\n--b--\n",
-	  "\nsee\n\nSubject: ü\n\nin it\n\nAttachments:\n"
+		  "message/rfc822") "\nSubject: =?utf-8?q?=C3=BC?=\n\nwithin it\n--b--\n",
+	  "\nsee\n\nSubject: ü\n\nwithin it\n\nAttachments:\n"
 	  "2.eml  message/rfc822\n" },
 	{ TYPE("multipart/digest; boundary=b") "\n--b\n\nSubject: d\n\nx\n--b--\n",
 	  "\nSubject: d\n\nx\n\nAttachments:\n1.eml  message/rfc822\n" },
 	/* Inner parts end where an outer boundary comes. */
 	{ MIXED "--b\n" TYPE(
-		  "multipart/mixed; boundary=c") "\n--c\n\nin\n--b\n\nout\n--b--\n",
-	  "\nin\n\nout\n" },
+		  "multipart/mixed; boundary=c") "\n--c\n\nwithin\n--b\n\nout\n--b--\n",
+	  "\nwithin\n\nout\n" },
 	{ MIXED "--b\n\nsee\n--b\n" TYPE(
 		  "application/pdf; name=r.pdf") "Content-Disposition: attachment\n\nx\n--b--\n",
 	  "\nsee\n\nAttachments:\n2-r.pdf  application/pdf\n" },
