@@ -18,6 +18,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -124,20 +125,33 @@ static int poll_lock(struct sqb_store *st, int64_t deadline)
 	return rc;
 }
 
+/* SQLite would go on writing to files that have no name any more. */
+static enum sqb_err check_there(struct sqb_store *st)
+{
+	struct stat info;
+
+	if (fstat(st->lock_fd, &info) == 0 && info.st_nlink > 0)
+		return SQB_OK;
+	sqb_unlock(st);
+	return sqb_fail(st, SQB_IO,
+			"%s: the store has been removed while it was open",
+			st->dir);
+}
+
 enum sqb_err sqb_lock(struct sqb_store *st)
 {
 	int64_t deadline;
 	int rc = flock(st->lock_fd, LOCK_EX | LOCK_NB);
 
 	if (rc == 0)
-		return SQB_OK;
+		return check_there(st);
 	deadline = sqb_now_ms() + (int64_t)st->lock_timeout_secs * 1000;
 	if (errno == EWOULDBLOCK || errno == EINTR)
 		rc = wait_in_queue(st, deadline);
 	if (rc < 0 && errno == ENOSYS)
 		rc = poll_lock(st, deadline);
 	if (rc == 0)
-		return SQB_OK;
+		return check_there(st);
 	if (errno == EINTR)
 		return sqb_fail(st, SQB_BUSY,
 				"%s/store.lock: others have been writing to "

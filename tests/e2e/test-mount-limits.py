@@ -12,6 +12,7 @@ import fcntl
 import hashlib
 import os
 import random
+import shutil
 import subprocess
 import threading
 import time
@@ -165,6 +166,15 @@ class StoreGone(mountfiles.FileCase):
                 os.listdir(self.mnt)
                 self.read('x.eml')
                 os.stat(self.path('INBOX', 'nothing.eml'))
+        self.assertIsNone(self.mount.process.poll())
+
+    def test_removed_store(self):
+        """What is not stored anywhere is not acknowledged."""
+        self.write('x.eml', b'A: b\n')
+        self.client.logout()
+        shutil.rmtree(self.store.dir)
+        for name in ('y.eml', 'z.eml'):
+            self.assert_errno(errno.EIO, self.write, name, b'A: b\n')
         self.assertIsNone(self.mount.process.poll())
 
     def complaints(self):
