@@ -68,16 +68,17 @@ static enum sqb_err find_changed(struct sqb_store *st, uint64_t since,
  * Were all transactions after that one, up to this one, our own?  A modseq that
  * nobody has used counts as somebody else's.
  */
-static bool only_own(struct ifs_changes *changes, uint64_t after, uint64_t upto)
+static bool only_own(struct ifs_changes *changes, uint64_t after,
+		     uint64_t until)
 {
 	uint64_t count = 0;
 	unsigned int i;
 
 	(void)pthread_mutex_lock(&changes->lock);
 	for (i = 0; i < OWN_KEPT; i++)
-		count += changes->own[i] > after && changes->own[i] <= upto;
+		count += changes->own[i] > after && changes->own[i] <= until;
 	(void)pthread_mutex_unlock(&changes->lock);
-	return count == upto - after;
+	return count == until - after;
 }
 
 void ifs_changes_own(struct ifs_changes *changes, uint64_t modseq)

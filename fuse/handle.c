@@ -85,6 +85,7 @@ void ifs_handle_free(struct ifs_fs *fs, struct ifs_handle **handle_p)
 /* Open what the number is now, unless that is open already. */
 static int open_reader(struct ifs_fs *fs, struct ifs_handle *handle)
 {
+	struct sqb_message msg = { 0 };
 	struct sqb_mailbox_id box;
 	struct sqb_store *st;
 	enum sqb_err err;
@@ -98,12 +99,15 @@ static int open_reader(struct ifs_fs *fs, struct ifs_handle *handle)
 		return 0;
 	close_reader(fs, handle);
 	st = ifs_read_begin(fs);
-	err = sqb_file_open(st, box, uid, &handle->reader);
+	err = sqb_message_get(st, box, uid, &msg);
+	if (err == SQB_OK)
+		err = sqb_file_open(st, box, uid, &handle->reader);
 	/* It was there when the handle was made. */
 	ret = err == SQB_NOTFOUND ? ESTALE : ifs_errno(fs, st, err);
 	ifs_read_end(fs);
 	handle->box = box;
 	handle->uid = uid;
+	handle->date = msg.date;
 	return ret;
 }
 
@@ -225,8 +229,7 @@ unsigned int ifs_handles_count(struct ifs_fs *fs)
 	return count;
 }
 
-/* The number of an open file whose message is one of these; 0: no other. */
-static fuse_ino_t next_open(struct ifs_fs *fs, fuse_ino_t after,
+fuse_ino_t ifs_handles_next(struct ifs_fs *fs, fuse_ino_t after,
 			    struct sqb_mailbox_id box, uint32_t uid_lo,
 			    uint32_t uid_hi)
 {
@@ -247,13 +250,23 @@ static fuse_ino_t next_open(struct ifs_fs *fs, fuse_ino_t after,
 	return ino;
 }
 
-void ifs_handles_keep_range(struct ifs_fs *fs, struct sqb_mailbox_id box,
-			    uint32_t uid_lo, uint32_t uid_hi)
+bool ifs_handles_date(struct ifs_fs *fs, fuse_ino_t ino, int64_t *date_r)
 {
-	fuse_ino_t ino = 0;
+	struct ifs_handle **list;
+	size_t i, count = find_readers(fs, ino, &list);
+	bool found = false;
 
-	while ((ino = next_open(fs, ino, box, uid_lo, uid_hi)) != 0)
-		ifs_handles_keep(fs, ino);
+	for (i = 0; i < count; i++) {
+		(void)pthread_mutex_lock(&list[i]->lock);
+		if (list[i]->reader != NULL) {
+			*date_r = list[i]->date;
+			found = true;
+		}
+		(void)pthread_mutex_unlock(&list[i]->lock);
+		ifs_handle_free(fs, &list[i]);
+	}
+	free(list);
+	return found;
 }
 
 static bool kept_size(struct ifs_handle *handle, uint64_t *size_r)

@@ -26,6 +26,7 @@ struct ifs_handle {
 	struct sqb_file_reader *reader; /* own; NULL before the first read */
 	struct sqb_mailbox_id box;      /* which message it reads */
 	uint32_t uid;
+	int64_t date;           /* of that message */
 	struct ifs_draft *kept; /* own; its copy, when that had to go */
 };
 
@@ -48,9 +49,17 @@ int ifs_handle_read(struct ifs_fs *fs, struct ifs_handle *handle,
  * that for those that have read some of it.  Who calls holds no lock.
  */
 void ifs_handles_keep(struct ifs_fs *fs, fuse_ino_t ino);
-/* The same for all of uid_lo..uid_hi (inclusive) that are open. */
-void ifs_handles_keep_range(struct ifs_fs *fs, struct sqb_mailbox_id box,
-			    uint32_t uid_lo, uint32_t uid_hi);
+
+/*
+ * The least number above after of an open file whose message is one of
+ * uid_lo..uid_hi (inclusive); 0: there is no other.
+ */
+fuse_ino_t ifs_handles_next(struct ifs_fs *fs, fuse_ino_t after,
+			    struct sqb_mailbox_id box, uint32_t uid_lo,
+			    uint32_t uid_hi);
+
+/* INTERNALDATE, gone or not.  False: nobody has read from it yet. */
+bool ifs_handles_date(struct ifs_fs *fs, fuse_ino_t ino, int64_t *date_r);
 
 /*
  * What stat(2) shows of a message that is gone and was kept.  ENOENT: nobody

@@ -41,12 +41,14 @@ void ifs_name_generate(int64_t date, struct sqb_mailbox_id box, uint32_t uid,
 	time_t clock = (time_t)date;
 	char *at = name_r;
 	struct tm tm;
+	int year;
 
 	/* Years that do not have four digits would not sort. */
 	if (gmtime_r(&clock, &tm) == NULL || tm.tm_year < -1900 ||
 	    tm.tm_year > 9999 - 1900)
 		memset(&tm, 0, sizeof(tm));
-	at = put_number(at, (uint64_t)(tm.tm_year + 1900), 4);
+	year = tm.tm_year + 1900;
+	at = put_number(at, (uint64_t)year, 4);
 	at = put_number(at, (uint64_t)tm.tm_mon + 1, 2);
 	at = put_number(at, (uint64_t)tm.tm_mday, 2);
 	*at++ = 'T';

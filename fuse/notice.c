@@ -10,6 +10,7 @@
 #include "fuse/folders.h"
 #include "fuse/handle.h"
 #include "fuse/inode.h"
+#include "fuse/names.h"
 
 enum kind {
 	NOTICE_NAME,
@@ -123,12 +124,36 @@ static void send_folder(struct ifs_fs *fs, struct sqb_mailbox_id box)
 	(void)fuse_lowlevel_notify_inval_inode(fs->session, dir, 0, 0);
 }
 
+/*
+ * Who has a message open goes on with it, and is told its attributes; so its
+ * name has to be told, which is known as the date is.
+ */
+static void send_gone_open(struct ifs_fs *fs, const struct notice *notice)
+{
+	char name[IFS_NAME_MAX + 1];
+	struct sqb_mailbox_id box;
+	fuse_ino_t ino = 0;
+	int64_t date;
+	uint32_t uid;
+
+	while ((ino = ifs_handles_next(fs, ino, notice->box, notice->uid_lo,
+				       notice->uid_hi)) != 0) {
+		ifs_handles_keep(fs, ino);
+		if (!ifs_handles_date(fs, ino, &date) ||
+		    !ifs_message_of_ino(fs->files, ino, &box, &uid))
+			continue;
+		ifs_name_generate(date, box, uid, name);
+		(void)fuse_lowlevel_notify_inval_entry(
+			fs->session, ifs_ino_mailbox(box), name, strlen(name));
+	}
+}
+
 static void send_gone(struct ifs_fs *fs, const struct notice *notice)
 {
 	uint64_t uid; /* wider, so that it ends */
 	fuse_ino_t ino;
 
-	ifs_handles_keep_range(fs, notice->box, notice->uid_lo, notice->uid_hi);
+	send_gone_open(fs, notice);
 	for (uid = notice->uid_lo;
 	     uid <= notice->uid_hi && !fuse_session_exited(fs->session);
 	     uid++) {

@@ -147,6 +147,24 @@ class Messages(Live):
             self.see('that it is gone', lambda: not os.path.exists(path))
             self.assertTrue(os.read(f.fileno(), size).endswith(b'Hello.\n'))
 
+    def test_expunge_while_read(self):
+        """Who has begun to read a message goes on, and its name is gone."""
+        path = self.path('INBOX', self.name(3))
+        self.mount.stop()
+        self.mount = self.start_mount()
+        path = path.replace(self.mnt, self.mount.path)
+        self.mnt = self.mount.path
+        os.stat(path)
+        with open(path, 'rb') as f:
+            start = f.read(10)
+            self.client.select()
+            self.client.ok('UID STORE 3 +FLAGS.SILENT (\\Deleted)')
+            self.client.ok('UID EXPUNGE 3')
+            self.see('that it is gone', lambda: not os.path.exists(path))
+            self.assert_gone(path)
+            self.assertEqual(os.fstat(f.fileno()).st_nlink, 0)
+            self.assertTrue((start + f.read()).endswith(b'\nHello.\n'))
+
     def test_move(self):
         """A moved message goes from one folder to the other."""
         self.client.ok('CREATE Archive')
