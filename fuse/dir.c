@@ -131,8 +131,8 @@ void ifs_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		(void)fuse_reply_err(req, ENOSYS);
 		return;
 	}
-	fi->cache_readdir = ifs_node_kind(ino) != IFS_NODE_HIDDEN &&
-			    fs->maildir == NULL;
+	fi->cache_readdir =
+		ifs_node_kind(ino) != IFS_NODE_HIDDEN && fs->maildir == NULL;
 	fi->keep_cache = fi->cache_readdir;
 	(void)fuse_reply_open(req, fi);
 }

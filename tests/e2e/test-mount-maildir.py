@@ -7,7 +7,6 @@ IMAP then has."""
 import errno
 import os
 
-import harness
 import mount
 from mails import mail
 
