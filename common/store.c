@@ -30,9 +30,11 @@ static const char pragmas[] =
 	"PRAGMA wal_autocheckpoint = 0;"
 	"PRAGMA journal_size_limit = 4194304;"
 	/* Reading a page anew costs less than memory for it: each page of a
-	   growing cache is a page fault.  A transaction may hold 8 MiB. */
+	   growing cache is a page fault.  A transaction may hold 8 MiB.  (Of
+	   this number SQLite takes the low 8 bits for a second one, on or off:
+	   at 2048 nothing would ever be written before the commit.) */
 	"PRAGMA cache_size = -1024;" /* sqb_store_set_cache_size() */
-	"PRAGMA cache_spill = 2048;"
+	"PRAGMA cache_spill = 2047;"
 	/* With mmap, an I/O error would be a SIGBUS. */
 	"PRAGMA mmap_size = 0;"
 	"PRAGMA temp_store = MEMORY;"

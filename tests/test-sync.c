@@ -458,7 +458,7 @@ START_TEST(a_transaction_that_sqlite_gave_up_cannot_be_committed)
 	enum sqb_err err = SQB_OK;
 	int i;
 
-	t_sql(st, "PRAGMA cache_spill = 256");
+	t_sql(st, "PRAGMA cache_size = -1024");
 	fill_disk(2 * 1024 * 1024);
 	disk.ballast_counts = false;
 	t_ok(st, sqb_txn_begin(st));
