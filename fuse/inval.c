@@ -266,7 +266,12 @@ double ifs_inval_name_timeout(struct ifs_fs *fs, fuse_ino_t parent,
 	if (fs->inval == NULL)
 		return SHORT_SECS;
 	if (fs->maildir != NULL && ifs_maildir_dir_named(name) != 0)
-		return 0;
+		return found && !ifs_maildir_is_missing(
+					fs, ifs_ino_box(parent),
+					ifs_maildir_dir_named(name),
+					IFS_MAILDIR_ANYBODY)
+			       ? SHORT_SECS
+			       : 0;
 	if (!ifs_name_is_message(name))
 		return LONG_SECS;
 	generated = ifs_name_parse(name, &named_box, &named_uid) &&

@@ -35,8 +35,9 @@ static int find_target(const struct ifs_rename *r, struct ifs_target *target_r)
 	if (ifs_node_kind(r->new_dir) != IFS_NODE_LAYOUT ||
 	    ifs_maildir_dir(r->new_dir) == IFS_MAILDIR_TMP)
 		return EPERM;
-	return r->new_name[0] == '.' || r->new_name[0] == ':' ? EINVAL
-							      : ENAMETOOLONG;
+	return r->new_name[0] == '.'
+		       ? EINVAL
+		       : ifs_maildir_check_name(r->new_dir, r->new_name);
 }
 
 /* With the same base it keeps the name that it has in the store. */

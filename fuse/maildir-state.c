@@ -282,7 +282,8 @@ bool ifs_maildir_is_missing(struct ifs_fs *fs, struct sqb_mailbox_id box,
 
 	(void)pthread_mutex_lock(&state->lock);
 	made = find_made(state, box.n);
-	missing = made != NULL && made->pid == pid &&
+	missing = made != NULL &&
+		  (made->pid == pid || pid == IFS_MAILDIR_ANYBODY) &&
 		  (made->missing & 1U << dir) != 0;
 	(void)pthread_mutex_unlock(&state->lock);
 	return missing;

@@ -55,6 +55,7 @@ void ifs_maildir_mtime(struct ifs_fs *fs,
  * process does not see these in a folder that it has made until it has done so.
  * All others do.  dir counts as in maildir.h.
  */
+#define IFS_MAILDIR_ANYBODY (-1) /* for pid: is there such a process? */
 void ifs_maildir_made(struct ifs_fs *fs, struct sqb_mailbox_id box, pid_t pid);
 bool ifs_maildir_is_missing(struct ifs_fs *fs, struct sqb_mailbox_id box,
 			    uint32_t dir, pid_t pid);

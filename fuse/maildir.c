@@ -83,6 +83,17 @@ int ifs_maildir_attr(struct ifs_fs *fs, fuse_ino_t ino, struct stat *attr_r)
 	return 0;
 }
 
+int ifs_maildir_check_name(fuse_ino_t dir, const char *name)
+{
+	struct ifs_maildir_name parsed;
+
+	if (ifs_node_kind(dir) != IFS_NODE_LAYOUT ||
+	    ifs_maildir_dir(dir) == IFS_MAILDIR_TMP || name[0] == '.' ||
+	    ifs_maildir_name_parse(name, &parsed))
+		return 0;
+	return name[0] == ':' ? EINVAL : ENAMETOOLONG;
+}
+
 bool ifs_maildir_is_hidden(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct ifs_fs *fs = ifs_fs_of(req);

@@ -45,6 +45,12 @@ enum sqb_err ifs_maildir_find_dir(struct ifs_fs *fs, struct sqb_store *st,
 /* ENOENT: the mailbox is gone, or \Noselect. */
 int ifs_maildir_attr(struct ifs_fs *fs, fuse_ino_t ino, struct stat *attr_r);
 
+/*
+ * Can something be called so in a directory?  0; or what would be mail by its
+ * place cannot be one by its name: ENAMETOOLONG, or EINVAL.
+ */
+int ifs_maildir_check_name(fuse_ino_t dir, const char *name);
+
 /* Does the process that asks not see one of the three? (maildir-state.h) */
 bool ifs_maildir_is_hidden(fuse_req_t req, fuse_ino_t parent, const char *name);
 

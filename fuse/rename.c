@@ -20,6 +20,7 @@
 #include "fuse/inode.h"
 #include "fuse/log.h"
 #include "fuse/maildir-rename.h"
+#include "fuse/maildir.h"
 #include "fuse/names.h"
 #include "fuse/remove.h"
 #include "fuse/rename-private.h"
@@ -217,12 +218,16 @@ static bool is_folder(const struct ifs_entry *entry)
 static int rename_file(const struct ifs_rename *r, const struct ifs_entry *from,
 		       const struct ifs_entry *to)
 {
+	int ret;
+
 	if (to != NULL && is_folder(to))
 		return EISDIR;
 	if (to != NULL && to->kind == IFS_ENTRY_MESSAGE)
 		ifs_handles_keep(r->fs, to->ino);
-	if (from->kind == IFS_ENTRY_SCRATCH)
-		return rename_scratch(r, from->file, to);
+	if (from->kind == IFS_ENTRY_SCRATCH) {
+		ret = ifs_maildir_check_name(r->new_dir, r->new_name);
+		return ret != 0 ? ret : rename_scratch(r, from->file, to);
+	}
 	if (r->fs->maildir != NULL)
 		return ifs_maildir_rename(r);
 	if (r->new_box.n != 0)

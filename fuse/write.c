@@ -12,6 +12,7 @@
 #include "fuse/handle.h"
 #include "fuse/ifs-error.h"
 #include "fuse/inode.h"
+#include "fuse/maildir.h"
 #include "fuse/names.h"
 #include "fuse/resolve.h"
 
@@ -34,8 +35,12 @@ static int may_create(struct ifs_fs *fs, fuse_ino_t parent, const char *name)
 	switch (ifs_node_kind(parent)) {
 	case IFS_NODE_ROOT:
 		return message || strcmp(name, IFS_HIDDEN) == 0 ? EPERM : 0;
-	case IFS_NODE_MAILBOX:
 	case IFS_NODE_LAYOUT:
+		ret = ifs_maildir_check_name(parent, name);
+		if (ret != 0)
+			return ret;
+		break;
+	case IFS_NODE_MAILBOX:
 		break;
 	case IFS_NODE_LOCAL:
 	case IFS_NODE_MESSAGE:

@@ -347,6 +347,19 @@ class Maildir(mount.MountCase):
         for name in names:
             os.unlink(self.path(name))
 
+    def test_names_that_no_mail_can_have(self):
+        with open(self.path('INBOX/tmp/x'), 'wb') as f:
+            f.write(mail('one'))
+        for name, code in (('y' * 247, errno.ENAMETOOLONG),
+                           (':2,S', errno.EINVAL)):
+            for to in ('cur', 'new'):
+                path = self.path('INBOX', to, name)
+                self.assert_errno(code, os.rename, self.path('INBOX/tmp/x'),
+                                  path)
+                self.assert_errno(code, os.open, path,
+                                  os.O_CREAT | os.O_WRONLY)
+        self.assertEqual(self.files('INBOX'), ['tmp/x'])
+
     def test_copy(self):
         """cp into cur or new, also from there, without tmp."""
         self.make_folder('to')
