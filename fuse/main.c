@@ -18,7 +18,11 @@
 #include "fuse/log.h"
 #include "fuse/ready.h"
 
-#define THREADS_MAX 10
+/*
+ * One is busy as long as its request waits, be it for the lock of the store:
+ * as many writers as this keep readers from being served.
+ */
+#define THREADS_MAX 64
 
 static int run_loop(struct ifs_fs *fs)
 {

@@ -447,7 +447,7 @@ START_TEST(a_cache_is_as_large_as_it_is_told_to_be)
 {
 	struct sqb_store *st = t_store_open_in(dir);
 
-	ck_assert_int_eq(t_sql_int(st, "PRAGMA cache_size"), -8192);
+	ck_assert_int_eq(t_sql_int(st, "PRAGMA cache_size"), -1024);
 	sqb_store_set_cache_size(st, 512);
 	ck_assert_int_eq(t_sql_int(st, "PRAGMA cache_size"), -512);
 	sqb_store_close(&st);
