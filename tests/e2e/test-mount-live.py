@@ -34,6 +34,7 @@ class Live(mount.MountCase):
             print(f'{cls.__name__}: {len(times)} changes seen after '
                   f'{statistics.median(times):.1f} ms (median), '
                   f'{times[-1]:.1f} ms (longest)', flush=True)
+        cls.latencies.clear()
 
     def setUp(self):
         super().setUp()
