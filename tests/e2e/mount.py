@@ -262,6 +262,7 @@ class MountCase(harness.ServerCase):
         self.client = self.login()
         self.client.select()    # makes the store
         self.store = Store(self.server, self.user)
+        self.mounts = []
         self.mount = self.start_mount()
         self.mnt = self.mount.path
 
@@ -270,6 +271,7 @@ class MountCase(harness.ServerCase):
         mount = Mount(self.store,
                       self.options if options is None else options)
         self.addCleanup(mount.stop)
+        self.mounts.append(mount)
         return mount.start()
 
     def tearDown(self):
@@ -278,7 +280,8 @@ class MountCase(harness.ServerCase):
 
     def complaints(self):
         """What imapfs has to tell of faults of its own."""
-        return [line for line in self.mount.read_log().splitlines()
+        return [line for mount in self.mounts
+                for line in mount.read_log().splitlines()
                 if 'ERROR' in line or 'Sanitizer' in line]
 
     def doveadm(self, *args, **kwargs):
