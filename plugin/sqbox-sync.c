@@ -126,6 +126,13 @@ static bool sqbox_sync_drops_recent(struct sqbox_sync_context *ctx)
 	       hdr->first_recent_uid < hdr->next_uid;
 }
 
+/* The same of what the store has, be it in the index yet or not. */
+static bool sqbox_sync_drops_stored_recent(struct sqbox_sync_context *ctx)
+{
+	return (ctx->mbox->box.flags & MAILBOX_FLAG_DROP_RECENT) != 0 &&
+	       ctx->status.first_recent < ctx->status.uidnext;
+}
+
 /* Does the store need to be told anything?  It is asked only if in doubt. */
 static enum sqb_err
 sqbox_sync_has_news(struct sqbox_sync_context *ctx, bool *news_r)
@@ -143,7 +150,8 @@ sqbox_sync_has_news(struct sqbox_sync_context *ctx, bool *news_r)
 	*news_r = ctx->modseq > ctx->status.highestmodseq ||
 		  mail_index_modseq_get_highest(ctx->view) >=
 			  ctx->status.highestmodseq ||
-		  hdr->next_uid > sqbox_uidnext(&ctx->status);
+		  hdr->next_uid > sqbox_uidnext(&ctx->status) ||
+		  sqbox_sync_drops_stored_recent(ctx);
 	return SQB_OK;
 }
 
@@ -190,9 +198,11 @@ static enum sqb_err sqbox_sync_write_store(struct sqbox_sync_context *ctx)
 		if (err == SQB_OK)
 			err = sqbox_sync_apply_recs(ctx);
 	}
-	if (err == SQB_OK && sqbox_sync_drops_recent(ctx)) {
+	if (err == SQB_OK && (sqbox_sync_drops_recent(ctx) ||
+			      sqbox_sync_drops_stored_recent(ctx))) {
 		i_zero(&update);
-		update.first_recent = hdr->next_uid;
+		update.first_recent =
+			I_MAX(hdr->next_uid, ctx->status.uidnext);
 		err = sqb_mailbox_update(ctx->st, ctx->mbox->id, &update);
 	}
 	if (err == SQB_OK && mail_index_modseq_get_highest(ctx->view) >=

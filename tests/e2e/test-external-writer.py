@@ -417,6 +417,17 @@ class ExternalWriter(harness.ServerCase):
         self.assertEqual(truth.mails, {uid: {'\\Flagged'} if done else set()})
         self.assert_same()
 
+    def test_recent_to_one_session_only(self):
+        """Also of what came from elsewhere, and was never in the index."""
+        session, other = self.login(), self.login()
+        for recent in (1, 2):
+            for _ in range(recent):
+                self.writer.append('a', mail())
+            self.assertEqual(other.status('a', 'RECENT'), {'RECENT': recent})
+            self.assertEqual(session.select('a').numbers('RECENT'), [recent])
+            self.assertEqual(other.status('a', 'RECENT'), {'RECENT': 0})
+            session.ok('CLOSE')
+
     def test_idle_is_told_of_one_message(self):
         """I7: one message appended outside reaches an IDLE client, with no
         other change to help it."""
