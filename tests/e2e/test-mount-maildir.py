@@ -156,6 +156,11 @@ class Maildir(mount.MountCase):
         self.assertEqual(self.files('INBOX'),
                          ['cur/a:2,', 'cur/b:2,', 'new/c'])
 
+        # So do clients: who selects has seen all.
+        self.client.select('INBOX')
+        self.assertEqual(self.files('INBOX'),
+                         ['cur/a:2,', 'cur/b:2,', 'cur/c:2,'])
+
     def recent(self, box):
         return self.client.status(box, 'RECENT')['RECENT']
 
