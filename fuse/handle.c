@@ -73,8 +73,11 @@ void ifs_handle_free(struct ifs_fs *fs, struct ifs_handle **handle_p)
 	*handle_p = NULL;
 	if (handle == NULL || !unref(fs, handle))
 		return;
+	/* No read is going on any more; so they are seen to have been before. */
+	(void)pthread_mutex_lock(&handle->lock);
 	close_reader(fs, handle);
 	ifs_draft_free(&handle->kept);
+	(void)pthread_mutex_unlock(&handle->lock);
 	if (handle->writable)
 		ifs_writer_gone(fs, handle->file);
 	ifs_file_put(fs->files, &handle->file);
