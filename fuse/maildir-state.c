@@ -2,8 +2,10 @@
 /* Copyright (c) 2026 the sqbox authors */
 #include "fuse/maildir-state.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/mem.h"
 #include "common/message.h"
@@ -192,6 +194,18 @@ static struct made *find_made(struct ifs_maildir_state *state, int64_t box)
 
 /* Locked. */
 
+/* The kernel tells which thread it is. */
+static bool is_same_process(pid_t a, pid_t b)
+{
+	char path[64];
+
+	if (a == b)
+		return true;
+	(void)snprintf(path, sizeof(path), "/proc/%ld/task/%ld", (long)a,
+		       (long)b);
+	return access(path, F_OK) == 0;
+}
+
 bool ifs_maildir_in_new(struct ifs_fs *fs, struct sqb_mailbox_id box,
 			uint32_t uid, unsigned int flags, uint32_t first_recent)
 {
@@ -279,14 +293,16 @@ bool ifs_maildir_is_missing(struct ifs_fs *fs, struct sqb_mailbox_id box,
 	struct ifs_maildir_state *state = fs->maildir;
 	const struct made *made;
 	bool missing;
+	pid_t maker = 0;
 
 	(void)pthread_mutex_lock(&state->lock);
 	made = find_made(state, box.n);
-	missing = made != NULL &&
-		  (made->pid == pid || pid == IFS_MAILDIR_ANYBODY) &&
-		  (made->missing & 1U << dir) != 0;
+	missing = made != NULL && (made->missing & 1U << dir) != 0;
+	if (missing)
+		maker = made->pid;
 	(void)pthread_mutex_unlock(&state->lock);
-	return missing;
+	return missing &&
+	       (pid == IFS_MAILDIR_ANYBODY || is_same_process(maker, pid));
 }
 
 void ifs_maildir_made_dir(struct ifs_fs *fs, struct sqb_mailbox_id box,

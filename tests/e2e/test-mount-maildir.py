@@ -6,6 +6,7 @@ IMAP then has."""
 
 import errno
 import os
+import threading
 
 import mount
 from mails import mail
@@ -328,7 +329,12 @@ class Maildir(mount.MountCase):
         self.assertEqual(self.shell('ls a').stdout.split(),
                          ['cur', 'new', 'tmp'])
         for sub in ('cur', 'new', 'tmp'):
-            os.mkdir(self.path('a', sub))
+            made = []
+            maker = threading.Thread(    # it is one process
+                target=lambda: made.append(os.mkdir(self.path('a', sub))))
+            maker.start()
+            maker.join()
+            self.assertEqual(made, [None])
             self.assert_errno(errno.EEXIST, os.mkdir, self.path('a', sub))
         self.assertEqual(sorted(os.listdir(self.path('a'))),
                          ['cur', 'new', 'tmp'])
