@@ -8,6 +8,7 @@ import errno
 import os
 import threading
 
+import harness
 import mount
 from mails import mail
 
@@ -267,8 +268,10 @@ class Maildir(mount.MountCase):
         self.deliver('INBOX', '17.M1.host:2,S', 'cur')
         self.assertEqual(os.listdir(plain.join('INBOX')), ['17.M1.host.eml'])
         self.client.append('INBOX', mail('two'))
+        # The kernel has the list of before, and is told of this.
+        harness.wait_until(lambda: len(os.listdir(plain.join('INBOX'))) == 2,
+                           'the second message does not show')
         names = sorted(os.listdir(plain.join('INBOX')))
-        self.assertEqual(len(names), 2)
         self.assertIn('new/' + names[1][:-4], self.files('INBOX'))
         os.mkdir(plain.join('to'))
         for name in names:
@@ -279,7 +282,13 @@ class Maildir(mount.MountCase):
             os.rename(self.path('to/cur', name), self.path('INBOX/cur', name))
         for name in os.listdir(self.path('to/new')):
             os.rename(self.path('to/new', name), self.path('INBOX/new', name))
-        self.assertEqual(sorted(os.listdir(plain.join('INBOX'))), names)
+        self.wait_for_list(plain, names)
+
+    @staticmethod
+    def wait_for_list(plain, names):
+        harness.wait_until(
+            lambda: sorted(os.listdir(plain.join('INBOX'))) == names,
+            f'INBOX of the plain mount does not come to have {names}')
 
     def test_names_of_other_kinds(self):
         """Names that a plain mount can have and a Maildir cannot."""
@@ -296,8 +305,8 @@ class Maildir(mount.MountCase):
                       self.path('INBOX/cur', name + ':2,S'))
             self.assertIn(b'Subject: one',
                           self.read('INBOX/cur', name + ':2,S'))
-        self.assertEqual(sorted(os.listdir(plain.join('INBOX'))),
-                         ['a:2,S.eml', 'old~', 'y' * 251 + '.eml'])
+        self.wait_for_list(plain,
+                           ['a:2,S.eml', 'old~', 'y' * 251 + '.eml'])
 
     def test_folders(self):
         self.client.ok('CREATE a/new')      # and \\Noselect a
