@@ -5,15 +5,14 @@
 The mount belongs to the user of the mail, and nobody else may look into it, not
 even root.  So where the tests run as root, each test runs in a thread that is
 that user: what it does to files it does as the owner of the mount, and so do
-the programs that it starts.  If only root may open /dev/fuse, as in many
-containers, root mounts, and imapfs gets the descriptor, as from mount.fuse3(8).
+the programs that it starts.  The mount is in a namespace that the test has for
+itself.
 """
 
 import atexit
 import codecs
 import ctypes
 import errno
-import functools
 import os
 import platform
 import queue
@@ -87,28 +86,6 @@ class Root:
 root = Root()
 
 
-def _root_must_mount():
-    return _is_root and os.stat('/dev/fuse').st_mode & 0o006 != 0o006
-
-
-def _mount_by_root(path, server, options):
-    """What mount.fuse3 does; returns the descriptor."""
-    ms_rdonly, ms_nosuid, ms_nodev = 1, 2, 4
-    fd = os.open('/dev/fuse', os.O_RDWR)
-    data = (f'fd={fd},rootmode=40000,user_id={server.uid},'
-            f'group_id={server.gid},default_permissions')
-    flags = ms_nosuid | ms_nodev
-    if 'ro' in options.split(','):
-        flags |= ms_rdonly
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.mount(b'imapfs', path.encode(), b'fuse.imapfs', flags,
-                  data.encode()) != 0:
-        code = ctypes.get_errno()
-        os.close(fd)
-        raise OSError(code, f'mount: {os.strerror(code)}')
-    return fd
-
-
 class Mount:
     """imapfs in the foreground on an empty directory beside the store."""
 
@@ -139,19 +116,12 @@ class Mount:
         command = [self.store.program('imapfs'), '-f']
         if self.options:
             command += ['-o', self.options]
-        where, fds = self.path, ()
-        if _root_must_mount():
-            fd = root.call(_mount_by_root, self.path, self.store.server,
-                           self.options)
-            where, fds = f'/dev/fd/{fd}', (fd,)
         with open(self.log, 'ab') as log:
             self.process = subprocess.Popen(
-                [*command, self.store.dir, where], pass_fds=fds,
+                [*command, self.store.dir, self.path],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 preexec_fn=dovecot._die_with_parent,
                 **self.store.as_owner())
-        for fd in fds:
-            os.close(fd)
 
     def _answers(self):
         if self.process.poll() is not None:
@@ -181,13 +151,9 @@ class Mount:
     def _unmount(self, *options):
         """It may be busy for a moment after its last user has gone."""
         command = ['fusermount3', '-u', *options, self.path]
-        run = subprocess.run
-        if _root_must_mount():
-            command = ['umount', *options, self.path]
-            run = functools.partial(root.call, subprocess.run)
         end = time.monotonic() + DEADLINE
         while self._is_mounted():
-            result = run(command, capture_output=True, text=True)
+            result = subprocess.run(command, capture_output=True, text=True)
             assert result.returncode == 0 or time.monotonic() < end, \
                 result.stderr
             time.sleep(0.02)
@@ -201,7 +167,7 @@ class Mount:
             process.kill()
             process.wait()
         if self._is_mounted():
-            self._unmount('-z' if not _root_must_mount() else '-l')
+            self._unmount('-z')
         if os.path.isdir(self.path):
             os.rmdir(self.path)
 
@@ -347,21 +313,18 @@ def need():
     built('imapfs')
 
 
-def as_on_a_desktop():
-    """Where only root may open /dev/fuse, as in many containers: run this
-    program again in a mount namespace of its own, in which all may."""
-    if not _root_must_mount() or 'SQBOX_MOUNT_NAMESPACE' in os.environ:
-        return
-    with tempfile.TemporaryDirectory(prefix='sqbox-fuse-') as directory:
-        node = os.path.join(directory, 'fuse')
-        os.mknod(node, 0o666 | stat.S_IFCHR, os.stat('/dev/fuse').st_rdev)
-        os.chmod(node, 0o666)
-        result = subprocess.run(
-            ['unshare', '--mount', 'sh', '-c',
-             'mount --bind "$0" /dev/fuse && exec "$@"',
-             node, sys.executable, *sys.argv],
-            env=dict(os.environ, SQBOX_MOUNT_NAMESPACE='1'))
-    sys.exit(result.returncode)
+def _in_own_namespace():
+    """Run this program again in a mount namespace of its own, in which all
+    may open /dev/fuse: in many containers only root may."""
+    directory = tempfile.mkdtemp(prefix='sqbox-fuse-')
+    node = os.path.join(directory, 'fuse')
+    os.mknod(node, 0o666 | stat.S_IFCHR, os.stat('/dev/fuse').st_rdev)
+    os.chmod(node, 0o666)
+    os.environ['SQBOX_MOUNT_NAMESPACE'] = '1'
+    os.execvp('unshare', [
+        'unshare', '--mount', 'sh', '-c',
+        'mount --bind "$0/fuse" /dev/fuse && rm -r "$0" && exec "$@"',
+        directory, sys.executable, *sys.argv])
 
 
 def main():
@@ -373,4 +336,6 @@ def main():
         need()
     except dovecot.Unavailable as e:
         harness.cannot_run(e)
+    if _is_root and 'SQBOX_MOUNT_NAMESPACE' not in os.environ:
+        _in_own_namespace()
     harness.main()

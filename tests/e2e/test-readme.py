@@ -177,5 +177,4 @@ class ReadmeIsCovered(unittest.TestCase):
 
 
 if __name__ == '__main__':
-    mount.as_on_a_desktop()
     mount.main()
