@@ -192,6 +192,25 @@ static int parse_list(struct ifs_options *opts, char *list)
 	return ret;
 }
 
+/* An exit code, after a line that says why. */
+static int need_directory(const char *what, const char *operand,
+			  const char *path)
+{
+	struct stat info;
+
+	if (path == NULL || stat(path, &info) < 0) {
+		fprintf(stderr, "imapfs: %s %s: %s\n", what, operand,
+			strerror(errno));
+		return EX_NOINPUT;
+	}
+	if (!S_ISDIR(info.st_mode)) {
+		fprintf(stderr, "imapfs: %s %s: not a directory\n", what,
+			operand);
+		return EX_NOINPUT;
+	}
+	return 0;
+}
+
 /* Would the store lie below the mount, out of our own reach? */
 static bool is_below(const char *path, const char *dir)
 {
@@ -205,7 +224,7 @@ static bool is_below(const char *path, const char *dir)
 
 static int parse_mountpoint(struct ifs_options *opts, const char *operand)
 {
-	struct stat info;
+	int ret;
 
 	/* Mounted already, by mount.fuse3(8) or the like. */
 	if (strncmp(operand, "/dev/fd/", 8) == 0) {
@@ -213,16 +232,9 @@ static int parse_mountpoint(struct ifs_options *opts, const char *operand)
 		return 0;
 	}
 	opts->mountpoint = realpath(operand, NULL);
-	if (opts->mountpoint == NULL || stat(opts->mountpoint, &info) < 0) {
-		fprintf(stderr, "imapfs: mount point %s: %s\n", operand,
-			strerror(errno));
-		return EX_NOINPUT;
-	}
-	if (!S_ISDIR(info.st_mode)) {
-		fprintf(stderr, "imapfs: mount point %s: not a directory\n",
-			operand);
-		return EX_NOINPUT;
-	}
+	ret = need_directory("mount point", operand, opts->mountpoint);
+	if (ret != 0)
+		return ret;
 	if (is_below(opts->source, opts->mountpoint))
 		return usage_error("the mount point %s would hide the store %s",
 				   operand, opts->source);
@@ -231,15 +243,13 @@ static int parse_mountpoint(struct ifs_options *opts, const char *operand)
 
 static int parse_operands(struct ifs_options *opts, int count, char *operands[])
 {
+	int ret;
+
 	if (count != 2)
 		return usage_error("a SOURCE and a MOUNTPOINT are needed");
 	opts->source = realpath(operands[0], NULL);
-	if (opts->source == NULL) {
-		fprintf(stderr, "imapfs: store %s: %s\n", operands[0],
-			strerror(errno));
-		return EX_NOINPUT;
-	}
-	return parse_mountpoint(opts, operands[1]);
+	ret = need_directory("store", operands[0], opts->source);
+	return ret == 0 ? parse_mountpoint(opts, operands[1]) : ret;
 }
 
 /* As mount(8) shows it: "/home/alice/mail on ... type fuse.imapfs". */
