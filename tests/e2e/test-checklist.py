@@ -18,6 +18,17 @@ class Checklist(unittest.TestCase):
                    if set(who) & set('DP') and name not in found]
         self.assertEqual(missing, [])
 
+    def test_every_row_of_the_mount_has_a_test(self):
+        """No row that the mount of a store decides is without a test of the
+        mount."""
+        found = coverage.shown()
+        missing = [f'{name} ({text})' for _, section in coverage.rows()
+                   for name, who, text in section
+                   if 'F' in who and not any(
+                       program.startswith('mount-')
+                       for program in found.get(name, ()))]
+        self.assertEqual(missing, [])
+
     def test_no_unknown_rows(self):
         """No test names a row that is not in the checklist."""
         known = {name for _, section in coverage.rows()

@@ -59,8 +59,8 @@ class Counts(mount.MountCase):
             self.assertGreaterEqual(cost[name], count, f'{command}: {cost}')
 
     def test_grep(self):
-        """grep -r: nothing is looked up; a file costs an OPEN and a READ, and
-        when it is cached an OPEN."""
+        """S62: grep -r: nothing is looked up; a file costs an OPEN and a READ,
+        and when it is cached an OPEN."""
         grep = 'grep -r nothing-like-it . || test $? = 1'
         self.assert_cost(grep, OPEN=MESSAGES, READ=MESSAGES)
         # The kernel asks once for the atime after a READ.
@@ -75,7 +75,7 @@ class Counts(mount.MountCase):
         self.assert_cost(grep)
 
     def test_list(self):
-        """ls -l and find: listings bring all attributes, and are kept."""
+        """S59: ls -l and find: listings bring all attributes, and are kept."""
         for command in ('ls -l INBOX', 'ls -lR .', 'find . -type f',
                         'find . -newermt 2001-01-01', 'ls -f INBOX',
                         'du -a .', 'stat INBOX/*'):

@@ -115,6 +115,7 @@ class Hidden(mount.MountCase):
         self.assertEqual(self.status()['messages'], '0')
 
     def test_grep_finds_encoded_words(self):
+        """S95 S100: In header and text, of any charset."""
         for name, data in ENCODED.items():
             self.put(f'{name}.eml', data)
         self.put('other.eml', encoded('Maier'))

@@ -34,6 +34,7 @@ class Refused(mountfiles.FileCase):
         os.close(os.open(self.path(*names), os.O_WRONLY | os.O_CREAT, 0o600))
 
     def test_where_no_message_can_be(self):
+        """S35: Neither in the root nor in a \\Noselect folder."""
         self.client.ok('CREATE a/b')    # and a, which is \Noselect
         harness.wait_until(lambda: os.path.exists(self.path('a')), 'no a')
         self.assert_errno(errno.EPERM, self.make, 'a', 'x.eml')

@@ -244,7 +244,7 @@ class Folders(Live):
         self.assertGreater(after.st_mtime_ns, before.st_mtime_ns)
 
     def test_rename(self):
-        """A renamed mailbox keeps its number, and what is in it."""
+        """S41 S133: A renamed mailbox keeps its number, and what is in it."""
         self.client.ok('CREATE a/b')
         self.client.append('a/b', mail())
         self.see('the folder', lambda: self.folder('a', 'b'))
@@ -306,7 +306,7 @@ class Folders(Live):
             os.close(fd)
 
     def test_delete_of_a_parent(self):
-        """A mailbox with children loses its messages, and stays."""
+        """S35 S40: A mailbox with children loses its messages, and stays."""
         self.client.ok('CREATE p/child')
         self.client.ok('CREATE p')
         self.client.append('p', mail())
@@ -340,8 +340,8 @@ class FromTheMount(Live):
         return os.listdir(self.other.join(box))
 
     def test_new(self):
-        """cp into the mount is EXISTS, and a file in the other one, where
-        the name was asked for before."""
+        """S60 S77: cp into the mount is EXISTS, and a file in the other one,
+        where the name was asked for before."""
         self.assert_errno(errno.ENOENT, os.stat,
                           self.other.join('INBOX', 'note.eml'))
         self.shell("printf 'Subject: note\n\nHello.\n' >INBOX/note.eml")
@@ -405,8 +405,8 @@ class FromTheMount(Live):
         self.assertEqual(self.other_names('.'), ['INBOX'])
 
     def test_flags(self):
-        """A flag set in the mount is FETCH, and seen in the other mount; one
-        set by IMAP is seen in both."""
+        """S60 S66: A flag set in the mount is FETCH, and seen in the other
+        mount; one set by IMAP is seen in both."""
         paths = [self.warm(5), self.warm(5, mnt=self.other.path)]
         os.setxattr(paths[0], 'user.imap.flags', b'+\\Flagged')
         self.told('FETCH', 5)

@@ -119,6 +119,7 @@ class Tools(SetattrCase):
 class Times(SetattrCase):
 
     def test_mtime_before_close_is_internaldate(self):
+        """S56: As tar, rsync and cp -p set it."""
         fd = self.open('x.eml', os.O_RDWR | os.O_CREAT)
         os.write(fd, b'A: b\n')
         os.utime(fd, (WHEN, WHEN))
@@ -209,6 +210,7 @@ class Copy(SetattrCase):
         self.wait_for('other')
 
     def test_cp_shares_the_body(self):
+        """S83: cp is COPY."""
         before = self.store.stat()['bodies']
         self.shell(f'cp INBOX/{self.name} other/copy.eml')
         uid = self.only_uid('other')

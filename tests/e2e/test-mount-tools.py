@@ -121,7 +121,7 @@ class Tools(mount.MountCase):
         self.assertNotIn(uid, self.uids())
 
     def test_mv_inside(self):
-        """mv between folders is MOVE: GUID, flags, and number of the file
+        """S84: mv between folders is MOVE: GUID, flags, and number of the file
         stay; a client in IDLE sees it go."""
         os.mkdir(self.path('Archive'))
         _, path = self.append(mail(), '\\Seen')

@@ -84,7 +84,7 @@ class TreeCase(mount.MountCase):
 
 class Listing(TreeCase):
     def test_folders_and_messages(self):
-        """Mailboxes are directories, messages are files in them."""
+        """S36 S62: Mailboxes are directories, messages are files in them."""
         c = self.client
         for name in ('Archive', 'Archive/2024', 'INBOX/Projects'):
             c.ok(f'CREATE {name}')
@@ -99,7 +99,7 @@ class Listing(TreeCase):
             self.assertEqual(f.read(), body.replace(b'\r\n', b'\n'))
 
     def test_attributes(self):
-        """Times, sizes, link counts and owners."""
+        """S56 S57: Times, sizes, link counts and owners."""
         self.client.ok('CREATE Top/a')
         self.client.ok('CREATE Top/b')
         uid, path = self.append(mail(body='x' * 1000))
@@ -174,7 +174,7 @@ END""")
 
 class Make(TreeCase):
     def test_table(self):
-        """mkdir is CREATE and SUBSCRIBE."""
+        """S39: mkdir is CREATE and SUBSCRIBE."""
         os.mkdir(self.path('t'))
         os.mkdir(self.path('t', 'taken'))
         self.write('t', 'one.eml')
@@ -222,7 +222,7 @@ class Remove(TreeCase):
         self.write('t', 'scratch', 's.txt')
 
     def test_rmdir(self):
-        """rmdir is DELETE of what has nothing in it."""
+        """S40: rmdir is DELETE of what has nothing in it."""
         self.make_tree()
         for name, code in RMDIRS:
             with self.subTest(name=name):

@@ -45,6 +45,7 @@ class Content(mountfiles.FileCase):
     """What is written is what is read, here and by IMAP."""
 
     def test_a_file_is_a_message_when_it_is_closed(self):
+        """S77: cp is APPEND."""
         data = mail('one')
         fd = self.open('one.eml', os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         self.write_all(fd, data)
@@ -57,6 +58,7 @@ class Content(mountfiles.FileCase):
         self.assertEqual(self.client.status('INBOX')['MESSAGES'], 1)
 
     def test_all_kinds_of_mail(self):
+        """S57 S77: Octet for octet, here and by IMAP."""
         self.shell(f'cp {os.path.dirname(MAILS[0])}/*.eml INBOX/')
         self.assertEqual(self.list(),
                          [os.path.basename(path) for path in MAILS])

@@ -63,7 +63,7 @@ class Xattr(mount.MountCase):
                     flags)
 
     def test_set_flags(self):
-        """A table of values, and what IMAP then has."""
+        """S66 S67 S68 S69: A table of values, and what IMAP then has."""
         for value, code, wanted in FLAG_ROWS:
             with self.subTest(value=value[:40]):
                 uid, path = self.make_message()
@@ -93,8 +93,8 @@ class Xattr(mount.MountCase):
         self.client.done()
 
     def test_figures_of_a_message(self):
-        """UID, UIDVALIDITY, GUID, modseq, INTERNALDATE and size are those
-        that IMAP tells, and cannot be set."""
+        """S133: UID, UIDVALIDITY, GUID, modseq, INTERNALDATE and size are
+        those that IMAP tells, and cannot be set."""
         uid, path = self.make_message()
         c = self.client
         c.ok('EXAMINE INBOX (CONDSTORE)')
@@ -172,7 +172,7 @@ assert ctypes.get_errno() == errno.ERANGE
 END""")
 
     def test_folder(self):
-        """The figures of STATUS; subscription and special use."""
+        """S49 S123: The figures of STATUS; subscription and special use."""
         c, folder = self.client, self.path('INBOX')
         self.make_message()
         self.make_message('')
