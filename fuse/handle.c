@@ -26,7 +26,7 @@ struct ifs_handle *ifs_handle_new(struct ifs_fs *fs, fuse_ino_t ino,
 	(void)pthread_mutex_init(&handle->lock, NULL);
 	if (file != NULL)
 		ifs_file_hold(fs->files, file);
-	if (writable) {
+	if (file != NULL && writable) {
 		(void)pthread_mutex_lock(&file->lock);
 		file->writers++;
 		(void)pthread_mutex_unlock(&file->lock);
@@ -73,7 +73,7 @@ void ifs_handle_free(struct ifs_fs *fs, struct ifs_handle **handle_p)
 	*handle_p = NULL;
 	if (handle == NULL || !unref(fs, handle))
 		return;
-	/* No read is going on any more; so they are seen to have been before. */
+	/* All reads are over: the lock shows that they were before this. */
 	(void)pthread_mutex_lock(&handle->lock);
 	close_reader(fs, handle);
 	ifs_draft_free(&handle->kept);

@@ -201,8 +201,7 @@ static enum sqb_err sqbox_sync_write_store(struct sqbox_sync_context *ctx)
 	if (err == SQB_OK && (sqbox_sync_drops_recent(ctx) ||
 			      sqbox_sync_drops_stored_recent(ctx))) {
 		i_zero(&update);
-		update.first_recent =
-			I_MAX(hdr->next_uid, ctx->status.uidnext);
+		update.first_recent = I_MAX(hdr->next_uid, ctx->status.uidnext);
 		err = sqb_mailbox_update(ctx->st, ctx->mbox->id, &update);
 	}
 	if (err == SQB_OK && mail_index_modseq_get_highest(ctx->view) >=
