@@ -17,11 +17,12 @@
 #define CACHE_KIB 512
 
 struct ifs_changes {
-	struct ifs_fs *fs;           /* foreign */
-	struct sqb_store *st;        /* own */
-	struct ifs_tree *tree;       /* own: what the kernel knows */
-	struct ifs_notices *notices; /* own */
-	uint64_t modseq;             /* what the kernel knows */
+	struct ifs_fs *fs;                /* foreign */
+	struct sqb_store *st;             /* own */
+	struct ifs_tree *tree;            /* own: what the kernel knows */
+	struct ifs_notices *notices;      /* own */
+	uint64_t modseq;                  /* what the kernel knows */
+	atomic_uint_fast64_t tree_modseq; /* the same of the tree */
 
 	pthread_mutex_t lock; /* of these: */
 	uint64_t own[OWN_KEPT];
@@ -33,7 +34,8 @@ struct changed {
 	struct sqb_mailbox_status *list; /* own */
 	size_t count, alloc;
 	uint64_t modseq; /* the highest, of the tree, too */
-	bool tree;       /* that has changed, too */
+	uint64_t tree_modseq;
+	bool tree; /* that has changed, too */
 };
 
 static enum sqb_err find_changed(struct sqb_store *st, uint64_t since,
@@ -41,7 +43,6 @@ static enum sqb_err find_changed(struct sqb_store *st, uint64_t since,
 {
 	struct sqb_child_iter *it = sqb_changed_mailbox_iter_begin(st, since);
 	struct sqb_mailbox_info info;
-	uint64_t modseq;
 	enum sqb_err err;
 
 	changed_r->modseq = since;
@@ -55,12 +56,12 @@ static enum sqb_err find_changed(struct sqb_store *st, uint64_t since,
 	}
 	err = sqb_child_iter_end(&it);
 	if (err == SQB_OK)
-		err = sqb_tree_modseq(st, &modseq);
+		err = sqb_tree_modseq(st, &changed_r->tree_modseq);
 	if (err != SQB_OK)
 		return err;
-	changed_r->tree = modseq > since;
-	if (modseq > changed_r->modseq)
-		changed_r->modseq = modseq;
+	changed_r->tree = changed_r->tree_modseq > since;
+	if (changed_r->tree_modseq > changed_r->modseq)
+		changed_r->modseq = changed_r->tree_modseq;
 	return SQB_OK;
 }
 
@@ -88,7 +89,10 @@ void ifs_changes_own(struct ifs_changes *changes, uint64_t modseq)
 	(void)pthread_mutex_unlock(&changes->lock);
 }
 
-/* The journal does not reach back so far: whatever is not there is gone. */
+/*
+ * The journal does not reach back so far: whatever is not there is gone, of all
+ * UIDs below this.
+ */
 static enum sqb_err notice_gaps(struct ifs_changes *changes,
 				struct sqb_mailbox_id box, uint64_t uids)
 {
@@ -111,9 +115,10 @@ static enum sqb_err notice_gaps(struct ifs_changes *changes,
 }
 
 static enum sqb_err notice_vanished(struct ifs_changes *changes,
-				    struct sqb_mailbox_id box, uint64_t uids,
+				    const struct sqb_mailbox_status *status,
 				    bool arrived)
 {
+	struct sqb_mailbox_id box = status->id;
 	struct sqb_vanished_iter *it =
 		sqb_vanished_iter_begin(changes->st, box, changes->modseq);
 	bool folder = arrived;
@@ -129,7 +134,9 @@ static enum sqb_err notice_vanished(struct ifs_changes *changes,
 		ifs_notice_gone(changes->notices, box, lo, hi);
 	}
 	err = sqb_vanished_iter_end(&it);
-	return err == SQB_INVALID ? notice_gaps(changes, box, uids) : err;
+	return err == SQB_INVALID
+		       ? notice_gaps(changes, box, ifs_tree_uids_of(status))
+		       : err;
 }
 
 /*
@@ -184,7 +191,7 @@ static enum sqb_err notice_mailbox(struct ifs_changes *changes,
 
 	if (!ifs_tree_set_uids(changes->tree, status, &before) || own)
 		return SQB_OK;
-	err = notice_vanished(changes, status->id, before,
+	err = notice_vanished(changes, status,
 			      ifs_tree_uids_of(status) > before);
 	return err == SQB_OK ? notice_names(changes, status->id) : err;
 }
@@ -215,6 +222,8 @@ static enum sqb_err read_changes(struct ifs_changes *changes)
 
 	if (err == SQB_OK && changed.tree)
 		err = notice_tree(changes, own);
+	if (err == SQB_OK)
+		atomic_store(&changes->tree_modseq, changed.tree_modseq);
 	for (i = 0; err == SQB_OK && i < changed.count; i++)
 		err = notice_mailbox(changes, &changed.list[i], own);
 	if (err == SQB_OK)
@@ -242,6 +251,14 @@ void ifs_changes_tell_all(struct ifs_changes *changes)
 	ifs_notices_send(changes->notices, changes->fs);
 }
 
+bool ifs_changes_tree_is_told(struct ifs_changes *changes, struct sqb_store *st)
+{
+	uint64_t modseq;
+
+	return sqb_tree_modseq(st, &modseq) == SQB_OK &&
+	       modseq <= atomic_load(&changes->tree_modseq);
+}
+
 struct sqb_store *ifs_changes_store(struct ifs_changes *changes)
 {
 	return changes->st;
@@ -256,6 +273,7 @@ static enum sqb_err read_present(struct ifs_changes *changes)
 		return err;
 	err = find_changed(changes->st, 0, &changed);
 	changes->modseq = changed.modseq;
+	atomic_init(&changes->tree_modseq, changed.tree_modseq);
 	if (err == SQB_OK)
 		changes->tree = ifs_tree_read(changes->fs, changes->st, &err);
 	sqb_read_end(changes->st);

@@ -35,6 +35,13 @@ void ifs_changes_tell_all(struct ifs_changes *changes);
 /* The transaction with this modseq is ours: the kernel knows what it did. */
 void ifs_changes_own(struct ifs_changes *changes, uint64_t modseq);
 
+/*
+ * Has the tree of mailboxes, as this handle sees it, been told of?  Asked by
+ * any thread.
+ */
+bool ifs_changes_tree_is_told(struct ifs_changes *changes,
+			      struct sqb_store *st);
+
 /* The handle, for questions of the same thread. */
 struct sqb_store *ifs_changes_store(struct ifs_changes *changes);
 

@@ -22,9 +22,12 @@ int ifs_entry_param(struct ifs_fs *fs, fuse_ino_t ino,
 	param_r->ino = ino;
 	param_r->attr_timeout = ifs_attr_timeout(fs, ino);
 	/* Who has a name for it knows better. */
-	param_r->entry_timeout = ifs_node_kind(ino) == IFS_NODE_MAILBOX
-					 ? param_r->attr_timeout
-					 : 1.0;
+	param_r->entry_timeout = 1.0;
+	if (ifs_node_kind(ino) == IFS_NODE_MAILBOX) {
+		param_r->entry_timeout =
+			ifs_inval_folder_timeout(fs, ifs_read_begin(fs));
+		ifs_read_end(fs);
+	}
 	return ifs_attr(fs, ino, &param_r->attr);
 }
 
@@ -50,8 +53,9 @@ static int lookup(struct ifs_fs *fs, fuse_ino_t parent, const char *name,
 
 	if (ret == 0) {
 		ret = ifs_entry_param(fs, entry.ino, param_r);
-		param_r->entry_timeout = ifs_inval_name_timeout(
-			fs, parent, name, true, entry.uid);
+		if (entry.kind != IFS_ENTRY_MAILBOX)
+			param_r->entry_timeout = ifs_inval_name_timeout(
+				fs, parent, name, true, entry.uid);
 		if (ret == 0)
 			ifs_files_lookup(fs->files, entry.ino);
 		ifs_entry_release(fs, &entry);

@@ -253,6 +253,14 @@ double ifs_inval_timeout(struct ifs_fs *fs)
 	return fs->inval != NULL ? LONG_SECS : SHORT_SECS;
 }
 
+double ifs_inval_folder_timeout(struct ifs_fs *fs, struct sqb_store *st)
+{
+	return fs->inval != NULL &&
+			       ifs_changes_tree_is_told(fs->inval->changes, st)
+		       ? LONG_SECS
+		       : SHORT_SECS;
+}
+
 double ifs_inval_name_timeout(struct ifs_fs *fs, fuse_ino_t parent,
 			      const char *name, bool found, uint32_t uid)
 {

@@ -23,10 +23,16 @@ void ifs_inval_own(struct ifs_fs *fs, uint64_t modseq);
 double ifs_inval_timeout(struct ifs_fs *fs);
 
 /*
- * How long it may keep a name: that of the message with this UID, of something
- * else (uid 0, found), or of nothing.  A generated name is the message's as
- * long as that is there, and is never told when it comes.  Given names are told
- * when they come, but not when others change them.
+ * How long it may keep the name of a mailbox that was found with this handle.
+ * What is renamed before its name has been seen in here would not be told.
+ */
+double ifs_inval_folder_timeout(struct ifs_fs *fs, struct sqb_store *st);
+
+/*
+ * How long it may keep another name: that of the message with this UID, of
+ * something else (uid 0, found), or of nothing.  A generated name is the
+ * message's as long as that is there, and is never told when it comes.  Given
+ * names are told when they come, but not when others change them.
  */
 double ifs_inval_name_timeout(struct ifs_fs *fs, fuse_ino_t parent,
 			      const char *name, bool found, uint32_t uid);

@@ -137,6 +137,7 @@ static enum sqb_err add_mailboxes(struct listing *l, struct sqb_store *st,
 	struct sqb_mailbox_info info;
 	struct stat attr;
 
+	l->name_timeout = ifs_inval_folder_timeout(l->fs, st);
 	while (*room && sqb_child_iter_next(it, &info)) {
 		if (info.status.id.n > IFS_BOX_MAX)
 			continue;
@@ -146,6 +147,7 @@ static enum sqb_err add_mailboxes(struct listing *l, struct sqb_store *st,
 				  offset_of(SECTION_MAILBOXES,
 					    (uint64_t)info.status.id.n));
 	}
+	l->name_timeout = l->timeout;
 	return sqb_child_iter_end(&it);
 }
 

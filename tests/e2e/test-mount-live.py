@@ -443,6 +443,33 @@ class Faults(Live):
         os.stat(kept)
         self.assert_same()
 
+    def test_between_two_looks(self):
+        """What came and went before the mount has looked.  Here it does not
+        hear the doorbell, and looks once a second."""
+        self.client.ok('CREATE p/child')
+        self.see('the folder', lambda: os.path.isdir(self.path('p', 'child')))
+        notify = os.path.join(self.store.dir, 'notify')
+        os.rename(notify, notify + '.old')
+        with open(notify, 'wb'):
+            pass
+        writer, box = self.login(), os.stat(self.path('p')).st_ino >> 32
+        for n in range(6):
+            old, new = f'old{n}', f'new{n}'
+            writer.ok('CREATE p')
+            uid = writer.append('p', mail(),
+                                date='01-Mar-2024 12:00:01 +0000')
+            path = self.path('p', f'20240301T120001-{box}.{uid}.eml')
+            os.stat(path)
+            writer.ok('DELETE p')
+            writer.ok(f'CREATE {old}')
+            os.stat(self.path(old))
+            writer.ok(f'RENAME {old} {new}')
+            self.see('that it is gone',
+                     lambda p=path: not os.path.exists(p))
+            self.see('that it is renamed',
+                     lambda p=self.path(old): not os.path.exists(p))
+            self.assertEqual(os.listdir(self.path('p')), ['child'])
+
     def test_store_moved(self):
         """The store is moved away under the mount: EIO, one line in the log,
         and no more work."""
