@@ -81,7 +81,7 @@ static int sqbox_sync_import(struct sqbox_sync_context *ctx)
 	    ctx->modseq < ctx->status.vanished_floor ||
 	    ctx->modseq > ctx->status.highestmodseq)
 		return sqbox_import_all(import);
-	return sqbox_import_changes(import, ctx->modseq);
+	return sqbox_import_changes(import);
 }
 
 /*
@@ -173,6 +173,10 @@ static enum sqb_err sqbox_sync_begin_store(struct sqbox_sync_context *ctx)
 	}
 	if (err == SQB_OK) {
 		err = sqb_mailbox_status(ctx->st, ctx->mbox->id, &ctx->status);
+	}
+	if (err == SQB_OK) {
+		ctx->import.since = ctx->modseq;
+		ctx->import.highestmodseq = ctx->status.highestmodseq;
 	}
 	return err;
 }

@@ -65,11 +65,13 @@ def old_copy(store, old):
     store.server.own(store.index)
 
 
-def old_log(store, old):
-    """The log of another day beside the index of today."""
-    for path in files(store, LOG):
-        shutil.copy(os.path.join(old, os.path.relpath(path, store.index)),
-                    path)
+def old(*names):
+    """Files of another day beside the others of today."""
+    def damage(store, kept):
+        for path in files(store, *names):
+            shutil.copy(os.path.join(kept,
+                                     os.path.relpath(path, store.index)), path)
+    return damage
 
 
 REMOVED = {
@@ -85,7 +87,10 @@ OLD = {
     'old copy': old_copy,
 }
 SPOILT = {
-    'old log': old_log,
+    'old log': old(LOG),
+    'old index': old(INDEX),
+    'old index and log': old(INDEX, LOG),
+    'old cache': old(CACHE),
     'garbage in index': spoil(INDEX),
     'garbage in log': spoil(LOG),
     'garbage in cache': spoil(CACHE),
@@ -272,6 +277,30 @@ mail_index_rewrite_min_log_bytes = 500
         damage(old)
         self.assert_resynced(before, now)
         self.assert_resynced(now, now)
+        self.assert_goes_on(now)
+        self.check()
+
+    @for_each({**REMOVED, **OLD, **SPOILT})
+    def test_lost_what_came_and_went(self, damage):
+        """I6: the client knows messages and flags that are gone, of which the
+        old files have never heard."""
+        old = self.keep_index()
+        session = self.login()
+        for _ in range(3):
+            session.append('INBOX', mail())
+        session.select()
+        session.ok('UID STORE 1 +FLAGS (\\Seen)')
+        session.ok('UID STORE 2 +FLAGS (later)')
+        before = Known(session)
+        session.ok('UID STORE 1 -FLAGS (\\Seen)')
+        session.ok('UID STORE 2 -FLAGS (later)')
+        session.ok(f'UID STORE {FIRST + 1}:{FIRST + 2} +FLAGS.SILENT '
+                   '(\\Deleted)')
+        session.ok(f'UID EXPUNGE {FIRST + 1}:{FIRST + 2}')
+        now = Known(session)
+        self.log_out_all()
+        damage(old)
+        self.assert_resynced(before, now)
         self.assert_goes_on(now)
         self.check()
 
