@@ -455,6 +455,10 @@ mail_index_rewrite_max_log_bytes = 2000
         for thread in threads:
             thread.join()
         self.assertGreater(min(self.answered), self.ROUNDS // 10)
+        client.close()
+        # Their processes may still be at work on the files.
+        self.server.doveadm('kick', self.user, check=False)
+        client = self.login()
         client.select()
         flags = client.fetch_by_uid('FLAGS')
         self.assertEqual(len(flags), self.MAILS)
