@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 
+import dovecot
 import harness
 import mount
 from mails import mail
@@ -190,6 +191,56 @@ class Tools(mount.MountCase):
             out = self.shell('rsync -aX --stats t/ u/').stdout
         self.assertIn('Number of regular files transferred: 0', out)
         self.assert_same('u')
+
+    def test_rsync_says_so(self):
+        """Out of the mount, and in: a second rsync -a finds no difference,
+        of folders neither."""
+        self.make_folder()
+        for src, dst in (('t/', '../local/t/'), ('../local/t/', 'u/')):
+            for wanted in (True, False):
+                out = self.shell(f'rsync -a --itemize-changes {src} {dst}')
+                self.assertEqual(bool(out.stdout), wanted, out.stdout)
+
+    def test_all_kinds_of_mail(self):
+        """S77 S134: Into the mount and out again, by cp, tar and rsync: octet
+        for octet."""
+        mails = os.path.join(dovecot.HERE, '..', 'data', 'mail')
+        self.shell(f'mkdir t && cp -p {mails}/*.eml t/')
+        for command in ('cp -a t ../local/cp',
+                        'mkdir ../local/tar && tar -c t | tar -x '
+                        '--strip-components=1 -C ../local/tar',
+                        'rsync -a t/ ../local/rsync/'):
+            self.shell(command)
+        for name in ('cp', 'tar', 'rsync'):
+            self.shell(f'diff -r -x .gitattributes {mails} ../local/{name}')
+        self.shell('mkdir u && mv ../local/cp/*.eml u/ && diff -r t u')
+        self.assertEqual(self.bodies('u'), self.bodies('t'))
+
+    def test_find_by_date(self):
+        """S94 S114: find -newermt is SINCE: the time of a file is
+        INTERNALDATE."""
+        for day in (1, 2, 3):
+            self.client.append('INBOX', mail(body=f'day {day}'), '',
+                               f'0{day}-Mar-2024 12:00:00 +0000')
+        found = self.shell("TZ=UTC find . -name '*.eml' -newermt 2024-03-02 | "
+                           'sort | xargs grep -h ^day').stdout
+        self.assertEqual(found, 'day 2\nday 3\n')
+        self.client.ok('EXAMINE INBOX')
+        self.assertEqual(self.client.search('SINCE 2-Mar-2024'), [2, 3])
+
+    def test_grep(self):
+        """S62 S95: grep -r finds what SEARCH BODY finds."""
+        os.mkdir(self.path('Archive'))
+        for n, box in enumerate(('INBOX', 'Archive') * 3):
+            self.client.append(box, mail(body=f'needle {n}' if n % 3 else ''))
+        found = self.shell('grep -rl needle . | sort').stdout.split()
+        self.assertEqual([os.path.dirname(path) for path in found],
+                         ['./Archive'] * 2 + ['./INBOX'] * 2)
+        for box in ('Archive', 'INBOX'):
+            self.client.ok(f'EXAMINE {box}')
+            self.assertEqual(
+                [int(path.split('.')[-2]) for path in found if box in path],
+                self.client.search('BODY needle', uid=True))
 
     def test_rm_r(self):
         """rm -r with a Trash: all mail is in there."""
