@@ -10,6 +10,7 @@
 #include "fuse/draft.h"
 #include "fuse/handle.h"
 #include "fuse/ifs-error.h"
+#include "fuse/inode.h"
 #include "fuse/read.h"
 #include "fuse/write.h"
 
@@ -110,9 +111,11 @@ void ifs_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in,
 	size_t done = 0;
 	int ret = 0;
 
-	(void)ino_in;
 	(void)ino_out;
-	if (flags != 0 || !c.out->writable)
+	/* Its handles are others; the kernel then reads and writes. */
+	if (ifs_node_kind(ino_in) == IFS_NODE_HIDDEN)
+		ret = EOPNOTSUPP;
+	else if (flags != 0 || !c.out->writable)
 		ret = EINVAL;
 	else if (!copy_message(&c, &done, &ret))
 		ret = copy_data(&c, &done);

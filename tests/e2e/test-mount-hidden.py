@@ -257,6 +257,22 @@ class Hidden(mount.MountCase):
             self.hidden('text', 'INBOX', 'b.eml'))
         self.assertEqual(self.uids(), [1])
 
+    def test_copying_from_it_within_the_mount(self):
+        """cp asks the mount itself to copy, by copy_file_range(2)."""
+        self.put('a.eml', with_attachment(b'attached\n', 'x'))
+        for path in (self.hidden('status'),
+                     self.hidden('text', 'INBOX', 'a.eml.txt'),
+                     self.hidden('parts', 'INBOX', 'a.eml', '2-x')):
+            src = os.open(path, os.O_RDONLY)
+            dst = os.open(self.path('INBOX', 'copy'),
+                          os.O_RDWR | os.O_CREAT | os.O_TRUNC)
+            want = os.pread(src, 100000, 0)
+            self.assertEqual(os.copy_file_range(src, dst, 1 << 20, 0, 0),
+                             len(want))
+            self.assertEqual(os.pread(dst, 100000, 0), want)
+            os.close(src)
+            os.close(dst)
+
     def assert_refused(self, call, path):
         with self.assertRaises(OSError) as caught:
             call(path)
