@@ -37,13 +37,14 @@ static int open_file(struct ifs_fs *fs, fuse_ino_t ino, bool writable,
 	int ret = 0;
 
 	if (writable)
-		ret = ifs_write_open(fs, ino, (fi->flags & O_TRUNC) != 0,
-				     &file);
+		ret = ifs_write_find(fs, ino, &file);
 	else
 		file = ifs_file_get(fs->files, ino);
 	if (ret != 0)
 		return ret;
 	*handle_r = ifs_handle_new(fs, ino, file, writable);
+	if ((fi->flags & O_TRUNC) != 0)
+		ret = ifs_write_empty(fs, file);
 	if (file != NULL) {
 		(void)pthread_mutex_lock(&file->lock);
 		stale = file->stale;
@@ -51,10 +52,12 @@ static int open_file(struct ifs_fs *fs, fuse_ino_t ino, bool writable,
 		(void)pthread_mutex_unlock(&file->lock);
 	}
 	ifs_file_put(fs->files, &file);
+	if (ret != 0)
+		ifs_handle_free(fs, handle_r);
 	/* What is under a number changes through this mount alone. */
 	fi->keep_cache = !stale;
 	fi->noflush = !writable;
-	return 0;
+	return ret;
 }
 
 void ifs_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)

@@ -118,7 +118,7 @@ static int set_any(struct ifs_fs *fs, fuse_ino_t ino, const struct stat *attr,
 	case IFS_NODE_HIDDEN:
 		return EPERM;
 	}
-	ret = ifs_write_open(fs, ino, false, &file);
+	ret = ifs_write_find(fs, ino, &file);
 	if (ret != 0)
 		return ret;
 	(void)pthread_mutex_lock(&file->lock);

@@ -89,7 +89,7 @@ static bool is_file(const struct ifs_entry *entry)
 }
 
 /* The file of that name, held, to be written to; a new one if there is none. */
-static int open_or_make(struct ifs_fs *fs, fuse_ino_t parent, const char *name,
+static int find_or_make(struct ifs_fs *fs, fuse_ino_t parent, const char *name,
 			mode_t mode, int flags, struct ifs_file **file_r)
 {
 	struct ifs_entry entry;
@@ -105,8 +105,7 @@ static int open_or_make(struct ifs_fs *fs, fuse_ino_t parent, const char *name,
 	else if (!is_file(&entry))
 		ret = EISDIR;
 	else
-		ret = ifs_write_open(fs, entry.ino, (flags & O_TRUNC) != 0,
-				     file_r);
+		ret = ifs_write_find(fs, entry.ino, file_r);
 	ifs_entry_release(fs, &entry);
 	return ret;
 }
@@ -118,14 +117,17 @@ void ifs_create(fuse_req_t req, fuse_ino_t parent, const char *name,
 	struct fuse_entry_param param;
 	struct ifs_handle *handle;
 	struct ifs_file *file;
-	int ret = open_or_make(fs, parent, name, mode, fi->flags, &file);
+	int ret = find_or_make(fs, parent, name, mode, fi->flags, &file);
 
 	if (ret != 0) {
 		(void)fuse_reply_err(req, ret);
 		return;
 	}
 	handle = ifs_handle_new(fs, file->ino, file, true);
-	ret = ifs_entry_param(fs, file->ino, &param);
+	if ((fi->flags & O_TRUNC) != 0)
+		ret = ifs_write_empty(fs, file);
+	if (ret == 0)
+		ret = ifs_entry_param(fs, file->ino, &param);
 	if (ret == 0)
 		ifs_files_lookup(fs->files, file->ino);
 	ifs_file_put(fs->files, &file);
@@ -150,7 +152,7 @@ void ifs_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 
 	(void)rdev;
 	if (S_ISREG(mode))
-		ret = open_or_make(fs, parent, name, mode, O_EXCL, &file);
+		ret = find_or_make(fs, parent, name, mode, O_EXCL, &file);
 	if (ret == 0) {
 		ret = ifs_entry_param(fs, file->ino, &param);
 		if (ret == 0)
@@ -163,18 +165,8 @@ void ifs_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 		ifs_files_forget(fs->files, param.ino, 1);
 }
 
-/* A message is emptied without being read. */
-static int empty(struct ifs_fs *fs, struct ifs_file *file)
-{
-	if (file->draft == NULL) {
-		file->draft = ifs_draft_new(&fs->space);
-		file->dirty = true;
-	}
-	return ifs_write_size(fs, file, 0);
-}
-
-static int find_to_write(struct ifs_fs *fs, fuse_ino_t ino,
-			 struct ifs_file **file_r)
+int ifs_write_find(struct ifs_fs *fs, fuse_ino_t ino,
+		   struct ifs_file **file_r)
 {
 	struct sqb_mailbox_id box;
 	struct sqb_message msg;
@@ -195,18 +187,18 @@ static int find_to_write(struct ifs_fs *fs, fuse_ino_t ino,
 	return ret;
 }
 
-int ifs_write_open(struct ifs_fs *fs, fuse_ino_t ino, bool truncate,
-		   struct ifs_file **file_r)
+/* A message is emptied without being read. */
+int ifs_write_empty(struct ifs_fs *fs, struct ifs_file *file)
 {
-	int ret = find_to_write(fs, ino, file_r);
+	int ret;
 
-	if (ret != 0 || !truncate)
-		return ret;
-	(void)pthread_mutex_lock(&(*file_r)->lock);
-	ret = empty(fs, *file_r);
-	(void)pthread_mutex_unlock(&(*file_r)->lock);
-	if (ret != 0)
-		ifs_file_put(fs->files, file_r);
+	(void)pthread_mutex_lock(&file->lock);
+	if (file->draft == NULL) {
+		file->draft = ifs_draft_new(&fs->space);
+		file->dirty = true;
+	}
+	ret = ifs_write_size(fs, file, 0);
+	(void)pthread_mutex_unlock(&file->lock);
 	return ret;
 }
 

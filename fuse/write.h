@@ -28,12 +28,11 @@ void ifs_fsyncdir(fuse_req_t req, fuse_ino_t ino, int datasync,
 void ifs_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset,
 		   off_t length, struct fuse_file_info *fi);
 
-/*
- * A file is opened to be written to, and emptied if truncate is set.  *file_r
- * is held.  0, or an errno value.
- */
-int ifs_write_open(struct ifs_fs *fs, fuse_ino_t ino, bool truncate,
-		   struct ifs_file **file_r);
+/* The file that is to be written to, held.  0, or an errno value. */
+int ifs_write_find(struct ifs_fs *fs, fuse_ino_t ino, struct ifs_file **file_r);
+
+/* O_TRUNC, by a writer of the file: others that go leave it empty. */
+int ifs_write_empty(struct ifs_fs *fs, struct ifs_file *file);
 
 /* Write to the draft, or set its size; as from a mapping or by a call. */
 int ifs_write_at(struct ifs_fs *fs, struct ifs_file *file, uint64_t offset,

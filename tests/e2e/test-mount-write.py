@@ -7,6 +7,7 @@ import errno
 import glob
 import mmap
 import os
+import threading
 
 import harness
 import mount
@@ -18,6 +19,7 @@ DATA = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'data')
 MAILS = sorted(glob.glob(os.path.join(DATA, 'mail', '*.eml')))
 KIB, MIB = 1024, 1024 * 1024
 CHUNK = 128 * KIB
+EMPTIED = 100
 DRAFT_ROUNDS = int(os.environ.get('SQBOX_TEST_DRAFTS', 8))
 HEADER = b'From: a@example.org\nSubject: x\n\n'
 
@@ -367,6 +369,26 @@ class Draft(mountfiles.FileCase):
         os.pwrite(b, b'3', 0)
         os.close(b)
         self.assertEqual(self.body('INBOX', self.only_uid()), b'3221\r\n')
+
+    def test_another_closes_while_it_is_emptied(self):
+        """Nothing of what was there comes back behind what is written."""
+        def open_and_close():
+            while not stop.is_set():
+                os.close(os.open(path, os.O_WRONLY))
+        path = self.path('INBOX', 'x.eml')
+        self.write('x.eml', b'A: long\n' * 8)
+        stop = threading.Event()
+        thread = threading.Thread(target=open_and_close)
+        thread.start()
+        try:
+            for n in range(EMPTIED):
+                data = b'%d\n' % n
+                self.write('x.eml', data)
+                self.assertEqual(self.read('x.eml'), data)
+                self.write('x.eml', b'A: long\n' * 8)
+        finally:
+            stop.set()
+            thread.join()
 
     def test_dup(self):
         a = self.open('x.eml', os.O_RDWR | os.O_CREAT)
