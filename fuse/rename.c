@@ -198,15 +198,31 @@ static int rename_scratch(const struct ifs_rename *r, struct ifs_file *file,
 		ret = ifs_commit_as(r->fs, file, &target, over ? to->uid : 0);
 	else if (over)
 		ret = remove_replaced(r);
-	(void)pthread_mutex_unlock(&file->lock);
-	if (ret != 0)
-		return ret;
-	ifs_rename_drop_scratch(r);
-	if (!append &&
+	if (ret == 0)
+		ifs_rename_drop_scratch(r);
+	if (ret == 0 && !append &&
 	    !ifs_file_rename(r->fs->files, file, r->new_dir, r->new_name))
-		return EEXIST;
-	ifs_rename_touch(r);
-	return 0;
+		ret = EEXIST;
+	(void)pthread_mutex_unlock(&file->lock);
+	if (ret == 0)
+		ifs_rename_touch(r);
+	return ret;
+}
+
+/* Not while it is being committed, which asks where it is before it begins. */
+static int rename_stored(const struct ifs_rename *r, fuse_ino_t ino)
+{
+	struct ifs_file *file = ifs_file_get(r->fs->files, ino);
+	int ret;
+
+	if (file != NULL)
+		(void)pthread_mutex_lock(&file->lock);
+	ret = r->fs->maildir != NULL ? ifs_maildir_rename(r)
+				     : rename_message(r);
+	if (file != NULL)
+		(void)pthread_mutex_unlock(&file->lock);
+	ifs_file_put(r->fs->files, &file);
+	return ret;
 }
 
 static bool is_folder(const struct ifs_entry *entry)
@@ -228,10 +244,8 @@ static int rename_file(const struct ifs_rename *r, const struct ifs_entry *from,
 		ret = ifs_maildir_check_name(r->new_dir, r->new_name);
 		return ret != 0 ? ret : rename_scratch(r, from->file, to);
 	}
-	if (r->fs->maildir != NULL)
-		return ifs_maildir_rename(r);
-	if (r->new_box.n != 0)
-		return rename_message(r);
+	if (r->fs->maildir != NULL || r->new_box.n != 0)
+		return rename_stored(r, from->ino);
 	ifs_log(r->fs->log, LOG_NOTICE,
 		"%s cannot be moved to the root: a message lies in a folder",
 		r->name);

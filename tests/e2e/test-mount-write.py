@@ -20,6 +20,7 @@ MAILS = sorted(glob.glob(os.path.join(DATA, 'mail', '*.eml')))
 KIB, MIB = 1024, 1024 * 1024
 CHUNK = 128 * KIB
 EMPTIED = 100
+MOVES = 20
 DRAFT_ROUNDS = int(os.environ.get('SQBOX_TEST_DRAFTS', 8))
 HEADER = b'From: a@example.org\nSubject: x\n\n'
 
@@ -340,6 +341,32 @@ class Unlinked(mountfiles.FileCase):
         os.close(fd)
         self.assertEqual(self.read('x.eml'), b'new\n')
         self.assertEqual(self.body('INBOX', self.only_uid()), b'new\r\n')
+
+    def test_moved_to_and_fro_while_it_is_written(self):
+        def move():
+            here, there = self.path('INBOX', 'x.eml'), self.path('o', 'x.eml')
+            while not stop.is_set():
+                os.rename(here, there)
+                here, there = there, here
+        self.client.ok('CREATE o')
+        harness.wait_until(lambda: os.path.exists(self.path('o')), 'no o')
+        self.write('x.eml', self.LARGE)
+        fd = self.open('x.eml', os.O_WRONLY | os.O_APPEND)
+        stop = threading.Event()
+        thread = threading.Thread(target=move)
+        thread.start()
+        try:
+            for n in range(MOVES):
+                os.write(fd, b'%d\n' % n)
+                os.close(os.dup(fd))
+        finally:
+            stop.set()
+            thread.join()
+            os.close(fd)
+        want = self.LARGE + b''.join(b'%d\n' % n for n in range(MOVES))
+        found = [(box, name) for box in ('INBOX', 'o')
+                 for name in self.list(box)]
+        self.assertEqual([self.read(name, box) for box, name in found], [want])
 
     def test_rename_while_open(self):
         self.client.ok('CREATE other')
