@@ -165,8 +165,7 @@ void ifs_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 		ifs_files_forget(fs->files, param.ino, 1);
 }
 
-int ifs_write_find(struct ifs_fs *fs, fuse_ino_t ino,
-		   struct ifs_file **file_r)
+int ifs_write_find(struct ifs_fs *fs, fuse_ino_t ino, struct ifs_file **file_r)
 {
 	struct sqb_mailbox_id box;
 	struct sqb_message msg;
