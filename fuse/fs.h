@@ -34,20 +34,22 @@ struct ifs_files;
 struct ifs_folders;
 struct ifs_log;
 struct ifs_inval;
+struct ifs_readahead;
 struct ifs_ready;
 struct ifs_handle;
 struct ifs_hidden;
 struct ifs_maildir_state;
 
 struct ifs_fs {
-	const struct ifs_options *opts; /* foreign: outlives the mount */
-	struct fuse_session *session;   /* foreign */
-	struct ifs_ready *ready;        /* foreign: who waits for the mount */
-	struct ifs_files *files;        /* own */
-	struct ifs_folders *folders;    /* own */
-	struct ifs_log *log;            /* own */
-	struct ifs_inval *inval;        /* own; NULL: not running */
-	struct ifs_hidden *hidden;      /* own; .imapfs */
+	const struct ifs_options *opts;  /* foreign: outlives the mount */
+	struct fuse_session *session;    /* foreign */
+	struct ifs_ready *ready;         /* foreign: who waits for the mount */
+	struct ifs_files *files;         /* own */
+	struct ifs_folders *folders;     /* own */
+	struct ifs_log *log;             /* own */
+	struct ifs_inval *inval;         /* own; NULL: not running */
+	struct ifs_readahead *readahead; /* own; NULL: not running */
+	struct ifs_hidden *hidden;       /* own; .imapfs */
 	struct ifs_maildir_state *maildir; /* own; NULL: another layout */
 	struct timespec mounted;           /* when; the clock of the wall */
 	struct ifs_draft_space space;      /* of all that is being written */

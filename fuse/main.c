@@ -16,6 +16,7 @@
 #include "fuse/fs.h"
 #include "fuse/inval.h"
 #include "fuse/log.h"
+#include "fuse/readahead.h"
 #include "fuse/ready.h"
 
 /*
@@ -49,7 +50,9 @@ static int serve(struct ifs_fs *fs)
 			fs->opts->source, strerror(ret));
 		ret = EX_OSERR;
 	} else {
+		ifs_readahead_start(fs);
 		ret = run_loop(fs);
+		ifs_readahead_stop(fs);
 		ifs_inval_stop(fs);
 	}
 	fuse_remove_signal_handlers(fs->session);

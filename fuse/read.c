@@ -11,6 +11,7 @@
 #include "fuse/handle.h"
 #include "fuse/hidden.h"
 #include "fuse/inode.h"
+#include "fuse/readahead.h"
 #include "fuse/write.h"
 
 static void open_hidden(fuse_req_t req, struct ifs_fs *fs, fuse_ino_t ino,
@@ -143,6 +144,8 @@ void ifs_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 	size_t got = 0;
 	int ret;
 
+	if (offset == 0)
+		ifs_readahead_seen(fs, ino);
 	if (ifs_node_kind(ino) == IFS_NODE_HIDDEN)
 		ret = ifs_hidden_read(fs, ino, fi, (uint64_t)offset, buf, size,
 				      &got);

@@ -14,6 +14,7 @@
 #include "fuse/inode.h"
 #include "fuse/maildir.h"
 #include "fuse/names.h"
+#include "fuse/readahead.h"
 #include "fuse/resolve.h"
 
 /* Empty files count, too. */
@@ -165,7 +166,8 @@ void ifs_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 		ifs_files_forget(fs->files, param.ino, 1);
 }
 
-int ifs_write_find(struct ifs_fs *fs, fuse_ino_t ino, struct ifs_file **file_r)
+static int find_file(struct ifs_fs *fs, fuse_ino_t ino,
+		     struct ifs_file **file_r)
 {
 	struct sqb_mailbox_id box;
 	struct sqb_message msg;
@@ -183,6 +185,17 @@ int ifs_write_find(struct ifs_fs *fs, fuse_ino_t ino, struct ifs_file **file_r)
 	ifs_read_end(fs);
 	if (ret == 0)
 		*file_r = ifs_file_of_message(fs->files, box, uid);
+	return ret;
+}
+
+int ifs_write_find(struct ifs_fs *fs, fuse_ino_t ino, struct ifs_file **file_r)
+{
+	int ret = find_file(fs, ino, file_r);
+
+	if (ret == 0)
+		ret = ifs_readahead_keep_off(fs, ino);
+	if (ret != 0)
+		ifs_file_put(fs->files, file_r);
 	return ret;
 }
 

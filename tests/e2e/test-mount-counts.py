@@ -46,12 +46,13 @@ class Counts(mount.MountCase):
         self.shell(command)
         return self.counters() - before
 
-    def assert_cost(self, command, **wanted):
+    def assert_cost(self, command, at_most=(), **wanted):
         """It sends so many requests of each kind, and a few; of those that
-        are not named, a few."""
+        are not named, a few; of those in at_most, no more than there are
+        messages."""
         cost = self.cost(command)
         for name, count in cost.items():
-            least = wanted.get(name, 0)
+            least = MESSAGES if name in at_most else wanted.get(name, 0)
             if name in ('RELEASE', 'FORGET'):
                 continue    # they come when the kernel likes
             self.assertLessEqual(count, least + FEW, f'{command}: {cost}')
@@ -59,10 +60,10 @@ class Counts(mount.MountCase):
             self.assertGreaterEqual(cost[name], count, f'{command}: {cost}')
 
     def test_grep(self):
-        """S62: grep -r: nothing is looked up; a file costs an OPEN and a READ,
-        and when it is cached an OPEN."""
+        """S62: grep -r: nothing is looked up; a file costs an OPEN, and a READ
+        where it is faster than the mount reads ahead."""
         grep = 'grep -r nothing-like-it . || test $? = 1'
-        self.assert_cost(grep, OPEN=MESSAGES, READ=MESSAGES)
+        self.assert_cost(grep, at_most=['READ'], OPEN=MESSAGES)
         # The kernel asks once for the atime after a READ.
         self.cost(grep)
         self.assert_cost(grep, OPEN=MESSAGES)
@@ -71,7 +72,7 @@ class Counts(mount.MountCase):
         """In a read-only mount the kernel opens files by itself."""
         self.fresh('ro')
         grep = 'grep -r nothing-like-it . || test $? = 1'
-        self.assert_cost(grep, READ=MESSAGES)
+        self.assert_cost(grep, at_most=['READ'])
         self.assert_cost(grep)
 
     def test_list(self):
@@ -84,10 +85,10 @@ class Counts(mount.MountCase):
                 self.assert_cost(command)
 
     def test_tar(self):
-        """tar: an OPEN and a READ for each file, and since it looks at the
-        file again after that, a GETATTR for the atime."""
-        self.assert_cost('tar -cf - INBOX | cat >/dev/null', OPEN=MESSAGES,
-                         READ=MESSAGES, GETATTR=MESSAGES)
+        """tar: an OPEN for each file; and since it looks at the file again
+        after that, a GETATTR for the atime where there was a READ."""
+        self.assert_cost('tar -cf - INBOX | cat >/dev/null',
+                         at_most=['READ', 'GETATTR'], OPEN=MESSAGES)
 
     def test_unchanged(self):
         """What IMAP does to one message costs the others nothing."""
