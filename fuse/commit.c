@@ -184,7 +184,7 @@ static enum sqb_err exchange(struct ifs_fs *fs, struct sqb_store *st,
 			     struct commit *c, struct sqb_body_writer *w)
 {
 	bool inherits = c->old != 0 || c->shares;
-	struct sqb_message from;
+	struct sqb_message from = { .uid = 0 };
 	uint32_t *more = NULL;
 	char *name = NULL;
 	enum sqb_err err = SQB_OK;
