@@ -124,12 +124,28 @@ static int run_as_daemon(struct ifs_options *opts)
 	return code;
 }
 
+/* What is opened later is none of 0, 1 and 2, which a daemon replaces. */
+static bool has_standard_descriptors(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		(void)close(fd);
+	return fd >= 0;
+}
+
 int main(int argc, char *argv[])
 {
 	struct ifs_ready nobody = { .fd = -1 };
 	struct ifs_options opts;
-	int ret = ifs_options_parse(&opts, argc, argv);
+	int ret;
 
+	if (!has_standard_descriptors())
+		return EX_OSERR;
+	ret = ifs_options_parse(&opts, argc, argv);
 	if (ret == 0)
 		ret = opts.foreground ? run(&opts, &nobody)
 				      : run_as_daemon(&opts);

@@ -128,6 +128,17 @@ class Start(CommandCase):
             f.write('A: b\n')
         self.assertEqual(self.uids(), [1])
 
+    def test_without_standard_descriptors(self):
+        """What it opens does not come to be its standard output."""
+        command = self.command(self.store.dir, self.mnt)
+        result = subprocess.run(
+            ['sh', '-c', 'exec "$0" "$@" <&- >&- 2>&-', *command],
+            timeout=DEADLINE, **self.store.as_owner())
+        self.assertEqual(result.returncode, 0)
+        with open(self.path('INBOX', 'x.eml'), 'w') as f:
+            f.write('A: b\n')
+        self.assertEqual(self.uids(), [1])
+
     def test_help_and_version(self):
         result = self.imapfs('-h')
         self.assertEqual(result.returncode, 0)
