@@ -81,6 +81,8 @@ enum sqb_err sqb_mailbox_need(struct sqb_store *st, struct sqb_mailbox_id id,
 
 static const char sql_tree_modseq[] =
 	"SELECT highestmodseq FROM mailbox WHERE id = 0";
+static const char sql_last_modseq[] =
+	"SELECT next_modseq - 1 FROM mailbox WHERE id = 0";
 
 /* A number out of row 0; limit: what it means that there is no row. */
 static enum sqb_err account_number(struct sqb_store *st, const char *sql,
@@ -94,16 +96,26 @@ static enum sqb_err account_number(struct sqb_store *st, const char *sql,
 
 static const char no_account[] = "the account's own row is missing";
 
-enum sqb_err sqb_tree_modseq(struct sqb_store *st, uint64_t *modseq_r)
+static enum sqb_err account_modseq(struct sqb_store *st, const char *sql,
+				   uint64_t *modseq_r)
 {
-	enum sqb_err err;
 	int64_t modseq;
+	enum sqb_err err =
+		account_number(st, sql, SQB_CORRUPT, no_account, &modseq);
 
-	err = account_number(st, sql_tree_modseq, SQB_CORRUPT, no_account,
-			     &modseq);
 	if (err == SQB_OK)
 		*modseq_r = (uint64_t)modseq;
 	return err;
+}
+
+enum sqb_err sqb_tree_modseq(struct sqb_store *st, uint64_t *modseq_r)
+{
+	return account_modseq(st, sql_tree_modseq, modseq_r);
+}
+
+enum sqb_err sqb_last_modseq(struct sqb_store *st, uint64_t *modseq_r)
+{
+	return account_modseq(st, sql_last_modseq, modseq_r);
 }
 
 static const char sql_next_uidvalidity[] =

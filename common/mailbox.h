@@ -190,4 +190,7 @@ enum sqb_err sqb_mailbox_find_use(struct sqb_store *st,
  */
 enum sqb_err sqb_tree_modseq(struct sqb_store *st, uint64_t *modseq_r);
 
+/* The highest modseq that was given out: if it is the same, nothing is new. */
+enum sqb_err sqb_last_modseq(struct sqb_store *st, uint64_t *modseq_r);
+
 #endif

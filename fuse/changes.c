@@ -211,6 +211,26 @@ static enum sqb_err notice_tree(struct ifs_changes *changes, bool own)
 	return SQB_OK;
 }
 
+/*
+ * Most of what is new is our own, as when files are copied in.  If so, and the
+ * tree is as it was, there is nothing to be told.
+ */
+static enum sqb_err pass_over_own(struct ifs_changes *changes, bool *passed_r)
+{
+	uint64_t last, tree;
+	enum sqb_err err = sqb_last_modseq(changes->st, &last);
+
+	if (err == SQB_OK)
+		err = sqb_tree_modseq(changes->st, &tree);
+	if (err != SQB_OK)
+		return err;
+	*passed_r = tree <= changes->modseq &&
+		    only_own(changes, changes->modseq, last);
+	if (*passed_r)
+		changes->modseq = last;
+	return SQB_OK;
+}
+
 /* In one snapshot. */
 static enum sqb_err read_changes(struct ifs_changes *changes)
 {
@@ -235,10 +255,13 @@ static enum sqb_err read_changes(struct ifs_changes *changes)
 enum sqb_err ifs_changes_tell(struct ifs_changes *changes)
 {
 	enum sqb_err err = sqb_read_begin(changes->st);
+	bool passed = false;
 
 	if (err != SQB_OK)
 		return err;
-	err = read_changes(changes);
+	err = pass_over_own(changes, &passed);
+	if (err == SQB_OK && !passed)
+		err = read_changes(changes);
 	sqb_read_end(changes->st);
 	/* After a failure, too: what was noticed is true. */
 	ifs_notices_send(changes->notices, changes->fs);
