@@ -156,8 +156,9 @@ enum sqb_err sqb_mailbox_child(struct sqb_store *st,
  * What the walk of children says of one mailbox, or of the root for id 0;
  * info_r->name is NULL.  SQB_NOTFOUND is an answer.
  */
-enum sqb_err sqb_mailbox_info_get(struct sqb_store *st, struct sqb_mailbox_id id,
-			      struct sqb_mailbox_info *info_r);
+enum sqb_err sqb_mailbox_info_get(struct sqb_store *st,
+				  struct sqb_mailbox_id id,
+				  struct sqb_mailbox_info *info_r);
 
 /*
  * Walk the children of a mailbox with ids above after.n, in the order of their

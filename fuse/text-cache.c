@@ -69,7 +69,10 @@ static void drop_oldest(struct ifs_texts *texts)
 {
 	struct ifs_text *text = texts->oldest;
 
-	unlink_text(texts, text);
+	texts->oldest = text->newer;
+	*(text->newer == NULL ? &texts->newest : &text->newer->older) = NULL;
+	texts->stat.kept--;
+	texts->stat.kept_bytes -= text->size;
 	release(text);
 }
 

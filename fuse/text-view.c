@@ -202,7 +202,7 @@ int ifs_text_lookup(struct ifs_fs *fs, fuse_ino_t parent, const char *name,
 		    struct fuse_entry_param *param_r)
 {
 	enum ifs_view view = ifs_ino_view_of(parent);
-	struct sqb_mailbox_id box = ifs_ino_box(parent), child;
+	struct sqb_mailbox_id box = ifs_ino_box(parent), child = { 0 };
 	struct sqb_store *st = ifs_read_begin(fs);
 	struct sqb_message msg;
 	enum sqb_err err = find_message(st, view, box, name, &msg);

@@ -163,9 +163,9 @@ START_TEST(how_many_children_and_when_the_last_message_came)
 	t_ok(st, sqb_mailbox_info_get(st, find("a"), &info));
 	ck_assert_uint_eq(info.children, 0);
 	ck_assert_int_eq(info.last_saved, 1700000000);
-	ck_assert_int_eq(sqb_mailbox_info_get(st, (struct sqb_mailbox_id){ 77 },
-					      &info),
-			 SQB_NOTFOUND);
+	ck_assert_int_eq(
+		sqb_mailbox_info_get(st, (struct sqb_mailbox_id){ 77 }, &info),
+		SQB_NOTFOUND);
 }
 END_TEST
 
