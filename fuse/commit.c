@@ -11,7 +11,6 @@
 #include "common/entry.h"
 #include "common/file.h"
 #include "common/mem.h"
-#include "common/txn.h"
 #include "fuse/draft.h"
 #include "fuse/folders.h"
 #include "fuse/ifs-error.h"
@@ -236,7 +235,7 @@ static int transact(struct ifs_fs *fs, struct ifs_file *file, struct commit *c,
 		    struct sqb_body_writer *w)
 {
 	struct sqb_store *st = ifs_write_begin(fs);
-	enum sqb_err err = sqb_txn_begin(st);
+	enum sqb_err err = ifs_write_txn(fs, st);
 	int ret;
 
 	if (err == SQB_OK) {

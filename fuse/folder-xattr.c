@@ -10,7 +10,6 @@
 #include "common/mem.h"
 #include "common/special-use.h"
 #include "common/subscription.h"
-#include "common/txn.h"
 #include "fuse/ifs-error.h"
 
 #define VALUE_MAX 256
@@ -143,7 +142,7 @@ int ifs_folder_set(struct ifs_fs *fs, struct sqb_mailbox_id box,
 		   : !parse_bool(text, &subscribed))
 		return EINVAL;
 	st = ifs_write_begin(fs);
-	err = sqb_txn_begin(st);
+	err = ifs_write_txn(fs, st);
 	if (err == SQB_OK)
 		err = is_use ? set_uses(st, box, set)
 			     : set_subscribed(st, box, subscribed);

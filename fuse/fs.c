@@ -150,7 +150,7 @@ struct sqb_store *ifs_write_begin(struct ifs_fs *fs)
 	waited = seconds() - begun;
 	sqb_store_set_lock_timeout(
 		fs->write_st,
-		waited < IFS_WRITE_TIMEOUT_SECS
+		waited < IFS_WRITE_TIMEOUT_SECS && !fs->write_busy
 			? (unsigned int)(IFS_WRITE_TIMEOUT_SECS - waited)
 			: 1);
 	fs->write_tell = false;
@@ -193,6 +193,14 @@ bool ifs_fs_has_store(struct ifs_fs *fs)
 	    info.st_ino != fs->db_ino)
 		fs->lost = true;
 	return !fs->lost;
+}
+
+enum sqb_err ifs_write_txn(struct ifs_fs *fs, struct sqb_store *st)
+{
+	enum sqb_err err = sqb_txn_begin(st);
+
+	fs->write_busy = err == SQB_BUSY;
+	return err;
 }
 
 int ifs_write_finish(struct ifs_fs *fs, struct sqb_store *st, enum sqb_err err)

@@ -64,6 +64,7 @@ struct ifs_fs {
 	struct sqb_store *read_st;           /* own */
 	struct sqb_store *write_st; /* own; NULL in a read-only mount */
 	bool write_tell; /* ifs_write_tell() was called; of the write_lock */
+	bool write_busy; /* others kept the store from the last one; the same */
 
 	char *db_path; /* own */
 	dev_t db_dev;  /* which file that was */
@@ -95,8 +96,9 @@ static inline struct ifs_fs *ifs_fs_of(fuse_req_t req)
  * The two handles of the store.  Each is one thread's from begin to end: keep
  * it short, and take the writing one only to write.  The reading one is never
  * kept from anybody by a writer that queues for the store.  The writing one is
- * given out in the order of asking; who has waited long for it waits no longer
- * than a second for the store.
+ * given out in the order of asking; who has waited long for it, or comes after
+ * one who has waited for the store in vain, waits no longer than a second for
+ * the store.
  */
 struct sqb_store *ifs_read_begin(struct ifs_fs *fs);
 void ifs_read_end(struct ifs_fs *fs);
@@ -112,8 +114,11 @@ struct sqb_store *ifs_write_try(struct ifs_fs *fs);
  */
 bool ifs_fs_has_store(struct ifs_fs *fs);
 
+/* A write transaction of the writing handle, begun, as sqb_txn_begin() does. */
+enum sqb_err ifs_write_txn(struct ifs_fs *fs, struct sqb_store *st);
+
 /*
- * A write transaction of the writing handle, ended: made durable if err is
+ * And ended: made durable if err is
  * SQB_OK, else rolled back.  What it changed is not told to our own kernel,
  * which knows, but for ifs_write_tell().  Returns an errno value, 0 if all is
  * well.

@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "common/entry.h"
-#include "common/txn.h"
 #include "fuse/commit.h"
 #include "fuse/draft.h"
 #include "fuse/ifs-error.h"
@@ -110,7 +109,7 @@ int ifs_maildir_rename(const struct ifs_rename *r)
 	m.place.flags = m.target.flags;
 	m.place.in_new = m.target.in_new;
 	st = ifs_write_begin(r->fs);
-	err = sqb_txn_begin(st);
+	err = ifs_write_txn(r->fs, st);
 	if (err == SQB_OK)
 		err = ifs_find_entry(r->fs, st, r->dir, r->name, &msg);
 	if (err == SQB_OK) {

@@ -72,7 +72,7 @@ static int create_mailbox(struct ifs_fs *fs, struct sqb_mailbox_id parent,
 {
 	struct sqb_store *st = ifs_write_begin(fs);
 	char *full = NULL;
-	int ret = ifs_errno(fs, st, sqb_txn_begin(st));
+	int ret = ifs_errno(fs, st, ifs_write_txn(fs, st));
 	enum sqb_err err;
 
 	if (ret == 0)

@@ -162,7 +162,7 @@ static int unlink_message(struct ifs_fs *fs, fuse_ino_t dir, const char *name,
 	struct sqb_store *st = ifs_write_begin(fs);
 	struct ifs_removed removed = { .uid = 0 };
 	struct sqb_message msg;
-	enum sqb_err err = sqb_txn_begin(st);
+	enum sqb_err err = ifs_write_txn(fs, st);
 	int ret;
 
 	if (err == SQB_OK)
@@ -300,7 +300,7 @@ static int rmdir_mailbox(struct ifs_fs *fs, struct sqb_mailbox_id parent,
 {
 	struct sqb_store *st = ifs_write_begin(fs);
 	struct sqb_mailbox_id box = { 0 };
-	enum sqb_err err = sqb_txn_begin(st);
+	enum sqb_err err = ifs_write_txn(fs, st);
 	int ret;
 
 	if (err == SQB_OK)

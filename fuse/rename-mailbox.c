@@ -119,7 +119,7 @@ static int rename_in(const struct ifs_rename *r, struct sqb_store *st)
 int ifs_rename_mailbox(const struct ifs_rename *r)
 {
 	struct sqb_store *st = ifs_write_begin(r->fs);
-	int ret = ifs_errno(r->fs, st, sqb_txn_begin(st));
+	int ret = ifs_errno(r->fs, st, ifs_write_txn(r->fs, st));
 
 	if (ret == 0)
 		ret = rename_in(r, st);

@@ -11,7 +11,6 @@
 #include <syslog.h>
 
 #include "common/entry.h"
-#include "common/txn.h"
 #include "fuse/commit.h"
 #include "fuse/draft.h"
 #include "fuse/folders.h"
@@ -96,7 +95,7 @@ static int rename_message(const struct ifs_rename *r)
 	struct sqb_store *st = ifs_write_begin(r->fs);
 	struct sqb_message msg = { .uid = 0 };
 	uint32_t new_uid = 0;
-	enum sqb_err err = sqb_txn_begin(st);
+	enum sqb_err err = ifs_write_txn(r->fs, st);
 	int ret;
 
 	if (err == SQB_OK)
@@ -147,7 +146,7 @@ static int exchange(const struct ifs_rename *r, const struct ifs_entry *from,
 	    r->box.n != r->new_box.n || r->fs->maildir != NULL)
 		return EINVAL;
 	st = ifs_write_begin(r->fs);
-	err = sqb_txn_begin(st);
+	err = ifs_write_txn(r->fs, st);
 	if (err == SQB_OK)
 		err = swap_names(r, st);
 	ret = ifs_write_finish(r->fs, st, err);
@@ -163,7 +162,7 @@ static int remove_replaced(const struct ifs_rename *r)
 	struct ifs_removed over = { .uid = 0 };
 	struct sqb_store *st = ifs_write_begin(r->fs);
 	struct sqb_message msg;
-	enum sqb_err err = sqb_txn_begin(st);
+	enum sqb_err err = ifs_write_txn(r->fs, st);
 	int ret;
 
 	if (err == SQB_OK)

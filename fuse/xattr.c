@@ -10,7 +10,6 @@
 #include <time.h>
 
 #include "common/mem.h"
-#include "common/txn.h"
 #include "fuse/flags.h"
 #include "fuse/folder-xattr.h"
 #include "fuse/ifs-error.h"
@@ -254,7 +253,7 @@ static int set_message(struct ifs_fs *fs, fuse_ino_t ino,
 	/* Flags are in the names of files there. */
 	if (fs->opts->layout == IFS_LAYOUT_MAILDIR)
 		ifs_write_tell(fs);
-	err = sqb_txn_begin(st);
+	err = ifs_write_txn(fs, st);
 	if (err == SQB_OK)
 		err = ifs_flag_words_apply(st, box, uid, words);
 	ret = ifs_write_finish(fs, st, err);

@@ -86,16 +86,17 @@ static bool sqbox_import_flags(struct sqbox_import *import, uint32_t seq,
 {
 	enum mail_flags old = mail_index_lookup(import->view, seq)->flags &
 			      MAIL_FLAGS_NONRECENT;
+	enum mail_flags changed = flags ^ old;
 
-	if ((flags & ENUM_NEGATE(old)) != 0) {
+	if ((changed & flags) != 0) {
 		mail_index_update_flags(import->trans, seq, MODIFY_ADD,
-					flags & ENUM_NEGATE(old));
+					changed & flags);
 	}
-	if ((old & ENUM_NEGATE(flags)) != 0) {
+	if ((changed & old) != 0) {
 		mail_index_update_flags(import->trans, seq, MODIFY_REMOVE,
-					old & ENUM_NEGATE(flags));
+					changed & old);
 	}
-	return flags != old;
+	return changed != 0;
 }
 
 /* It has changed, and is as it was: a newer index may have told otherwise. */

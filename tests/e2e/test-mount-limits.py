@@ -90,6 +90,37 @@ class Refused(mountfiles.FileCase):
         os.close(fd)
         self.assertEqual(self.uids(), [1, 2])
 
+    @staticmethod
+    def sync(fd, codes):
+        code = 0
+        try:
+            os.fsync(fd)
+        except OSError as e:
+            code = e.errno
+        codes.append(code)
+
+    def test_writers_end_when_the_store_stays_locked(self):
+        """One waits for as long as anybody may; the others not again."""
+        fds = [self.open(f'{n}.eml', os.O_RDWR | os.O_CREAT)
+               for n in range(5)]
+        for fd in fds:
+            os.write(fd, b'A: c\n')
+        with open(os.path.join(self.store.dir, 'store.lock'), 'rb') as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            codes = []
+            threads = [threading.Thread(target=self.sync, args=(fd, codes))
+                       for fd in fds]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join(mount.DEADLINE)
+                self.assertFalse(thread.is_alive())
+        self.assertEqual(codes, [errno.ETIMEDOUT] * 5)
+        for fd in fds:
+            os.fsync(fd)    # nothing was lost
+            os.close(fd)
+        self.assertEqual(len(self.uids()), 5)
+
 
 @unittest.skipUnless(os.geteuid() == 0, 'needs a file system of its own')
 class DiskFull(mountfiles.FileCase):
