@@ -18,5 +18,6 @@ export SQB_OPS=1000 # of test-model
 # shellcheck disable=SC2086 # one word per program
 printf '%s\n' $SQBOX_UNIT_TESTS |
 	xargs -P "$(nproc)" -n 1 valgrind --quiet --error-exitcode=99 \
+		--suppressions="$SQBOX_SRCDIR/tests/valgrind.supp" \
 		--leak-check=full --show-leak-kinds=definite \
 		--errors-for-leak-kinds=definite --child-silent-after-fork=yes

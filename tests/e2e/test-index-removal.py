@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 # Copyright (c) 2026 the sqbox authors
-"""Random changes, and Dovecot's index files exchanged for older ones, some or
-all of them, between the sessions: whatever a client knows of the mailbox, a
-QRESYNC tells it what is true.
+"""Random changes, and Dovecot's index files removed, some or all of them,
+between the sessions: whatever a client knows of the mailbox, a QRESYNC tells it
+what is true.
 
     SQBOX_TEST_SEED      to replay one
     SQBOX_TEST_ACCOUNTS  how many dialogues (default 12)
@@ -23,11 +23,6 @@ FILES = ('dovecot.index', 'dovecot.index.log', 'dovecot.index.log.2',
 FLAGS = ('\\Seen', '\\Flagged', '$Label1', 'word')
 
 
-def read(path):
-    with open(path, 'rb') as f:
-        return f.read()
-
-
 class Account:
     """The truth, and what clients have been told of it."""
 
@@ -39,7 +34,6 @@ class Account:
         self.known = []     # (UIDVALIDITY, HIGHESTMODSEQ, mails)
         self.modseq = 0     # the largest that was told
         self.uidnext = 1
-        self.kept = []      # {name: contents}
 
     def session(self, work):
         client = self.case.login()
@@ -102,28 +96,11 @@ class Account:
             self.case.assertEqual(now, self.mails, modseq)
             self.told(reply)
 
-    def keep(self):
-        self.kept.append({name: read(os.path.join(top, name))
-                          for top, _, names in os.walk(self.store.index)
-                          for name in names if name in FILES})
-
-    def exchange(self):
-        top = next((top for top, _, names in os.walk(self.store.index)
-                    if FILES[1] in names), None)
-        if top is None or not self.kept:
-            return
-        old = self.rng.choice(self.kept)
-        in_place = self.rng.random() < 0.5
-        for name in FILES:
-            path = os.path.join(top, name)
-            if self.rng.random() < 0.5:
-                continue
-            if os.path.exists(path) and not (in_place and name in old):
-                os.unlink(path)
-            if name in old:
-                with open(path, 'wb') as f:
-                    f.write(old[name])
-                self.store.server.own(path)
+    def remove(self):
+        for top, _, names in os.walk(self.store.index):
+            for name in names:
+                if name in FILES and self.rng.random() < 0.5:
+                    os.unlink(os.path.join(top, name))
         self.let_dovecot_notice()
 
     def let_dovecot_notice(self):
@@ -139,9 +116,9 @@ class Account:
             self.case.clients.remove(client)
 
     def step(self):
-        what = self.rng.choice((self.change, self.change, self.look, self.keep,
-                                self.exchange))
-        if what in (self.keep, self.exchange):
+        what = self.rng.choice((self.change, self.change, self.look,
+                                self.remove))
+        if what == self.remove:
             what()
         else:
             self.session(what)
@@ -150,7 +127,7 @@ class Account:
 
 
 @harness.only_sqbox
-class Exchange(harness.ServerCase):
+class Removal(harness.ServerCase):
     # All but a Panic, and the Fatal line of a process that has died of it.
     allowed_errors = (r'Error: (?!Raw backtrace)',)
 
@@ -161,7 +138,6 @@ class Exchange(harness.ServerCase):
             self.user = f'u{harness.ServerCase._accounts}'
             account = Account(self, rng)
             account.session(account.change)
-            account.keep()
             account.session(account.look)
             for _ in range(STEPS):
                 account.step()
@@ -173,7 +149,7 @@ class Exchange(harness.ServerCase):
         self.run_dialogues('test_long_log')
 
 
-class RewrittenOften(Exchange):
+class RewrittenOften(Removal):
     config = '''
 mail_index_rewrite_min_log_bytes = 500
 mail_index_rewrite_max_log_bytes = 1500
