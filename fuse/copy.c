@@ -115,6 +115,8 @@ void ifs_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in,
 	/* Its handles are others; the kernel then reads and writes. */
 	if (ifs_node_kind(ino_in) == IFS_NODE_HIDDEN)
 		ret = EOPNOTSUPP;
+	else if (c.in == NULL || c.out == NULL)
+		ret = EBADF; /* only a read-only mount has none */
 	else if (flags != 0 || !c.out->writable)
 		ret = EINVAL;
 	else if (!copy_message(&c, &done, &ret))
