@@ -102,6 +102,8 @@ class Mount:
 
     def start(self):
         os.mkdir(self.path)
+        if os.geteuid() == 0:
+            self.store.server.own(self.path)
         _mounted.append(self)
         try:
             self._spawn()
@@ -313,9 +315,16 @@ def need():
     built('imapfs')
 
 
-def _in_own_namespace():
-    """Run this program again in a mount namespace of its own, in which all
-    may open /dev/fuse: in many containers only root may."""
+def fuse_is_for_root():
+    return (_is_root and os.path.exists('/dev/fuse')
+            and os.stat('/dev/fuse').st_mode & 0o006 != 0o006)
+
+
+def in_own_namespace():
+    """Run this program again, once, in a mount namespace of its own, in which
+    all may open /dev/fuse: in many containers only root may."""
+    if 'SQBOX_MOUNT_NAMESPACE' in os.environ:
+        return
     directory = tempfile.mkdtemp(prefix='sqbox-fuse-')
     node = os.path.join(directory, 'fuse')
     os.mknod(node, 0o666 | stat.S_IFCHR, os.stat('/dev/fuse').st_rdev)
@@ -336,6 +345,6 @@ def main():
         need()
     except dovecot.Unavailable as e:
         harness.cannot_run(e)
-    if _is_root and 'SQBOX_MOUNT_NAMESPACE' not in os.environ:
-        _in_own_namespace()
+    if _is_root:
+        in_own_namespace()
     harness.main()
