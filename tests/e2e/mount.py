@@ -330,8 +330,11 @@ def in_own_namespace():
     os.mknod(node, 0o666 | stat.S_IFCHR, os.stat('/dev/fuse').st_rdev)
     os.chmod(node, 0o666)
     os.environ['SQBOX_MOUNT_NAMESPACE'] = '1'
+    # In a chroot(1) the root is no mount of which propagation could be set.
     os.execvp('unshare', [
-        'unshare', '--mount', 'sh', '-c',
+        'unshare', '--mount', '--propagation', 'unchanged', 'sh', '-c',
+        '{ mount --make-rprivate / 2>/dev/null || '
+        'mount --make-private /dev; } && '
         'mount --bind "$0/fuse" /dev/fuse && rm -r "$0" && exec "$@"',
         directory, sys.executable, *sys.argv])
 
