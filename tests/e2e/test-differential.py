@@ -94,6 +94,10 @@ class Normal:
         """(status, code, untagged responses)."""
         lines = [self.untagged(r) for r in reply.untagged]
         lines = [line for line in lines if line]
+        if not command.startswith(('SELECT', 'EXAMINE')):
+            # Told when a keyword is new, of which sqbox has account-wide ones.
+            lines = [line for line in lines if line[0] != 'FLAGS'
+                     and 'PERMANENTFLAGS' not in str(line[1])]
         if any(line[0] in ('LIST', 'LSUB') for line in lines):
             lines.sort()
         code = self.code(reply.code)
