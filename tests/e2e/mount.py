@@ -41,6 +41,24 @@ _mounted = []
 _is_root = os.geteuid() == 0
 
 
+def _data():
+    """tests/data, or where we are root a copy that the user can read; the
+    source tree may be out of his reach."""
+    data = os.path.join(dovecot.HERE, '..', 'data')
+    if 'SQBOX_MOUNT_NAMESPACE' not in os.environ:
+        return data
+    top = tempfile.mkdtemp(prefix='sqbox-data-')
+    atexit.register(shutil.rmtree, top)
+    os.chmod(top, 0o755)
+    copy = os.path.join(top, 'data')
+    shutil.copytree(data, copy)
+    subprocess.run(['chmod', '-R', 'a+rX', copy], check=True)
+    return copy
+
+
+DATA = _data()
+
+
 def become(uid, gid):
     """Make this thread, and no other, an ordinary user."""
     libc = ctypes.CDLL(None, use_errno=True)

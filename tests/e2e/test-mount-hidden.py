@@ -16,8 +16,7 @@ import time
 
 import mount
 
-MAILS = sorted(glob.glob(os.path.join(
-    os.path.dirname(os.path.abspath(__file__)), '..', 'data', 'mail', '*.eml')))
+MAILS = sorted(glob.glob(os.path.join(mount.DATA, 'mail', '*.eml')))
 LARGE = 5_000_000
 
 

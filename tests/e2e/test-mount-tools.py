@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 
-import dovecot
 import harness
 import mount
 from mails import mail
@@ -204,7 +203,7 @@ class Tools(mount.MountCase):
     def test_all_kinds_of_mail(self):
         """S77 S134: Into the mount and out again, by cp, tar and rsync: octet
         for octet."""
-        mails = os.path.join(dovecot.HERE, '..', 'data', 'mail')
+        mails = os.path.join(mount.DATA, 'mail')
         self.shell(f'mkdir t && cp -p {mails}/*.eml t/')
         for command in ('cp -a t ../local/cp',
                         'mkdir ../local/tar && tar -c t | tar -x '

@@ -15,8 +15,7 @@ import mountfiles
 from mails import mail
 from mountfiles import wire
 
-DATA = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'data')
-MAILS = sorted(glob.glob(os.path.join(DATA, 'mail', '*.eml')))
+MAILS = sorted(glob.glob(os.path.join(mount.DATA, 'mail', '*.eml')))
 KIB, MIB = 1024, 1024 * 1024
 CHUNK = 128 * KIB
 EMPTIED = 100
