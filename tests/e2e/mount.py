@@ -200,7 +200,6 @@ class Mount:
         owner = self.store.as_owner()
         owner['env'] = dict(owner['env'], HOME=os.path.dirname(self.path),
                             LC_ALL='C.UTF-8')
-        owner['env'].pop('LD_PRELOAD', None)
         # Not with cwd=: that is entered before the process is the owner.
         return subprocess.run(
             ['sh', '-c', f'cd "$0" && {command}', self.path], text=True,

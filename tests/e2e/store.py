@@ -38,11 +38,13 @@ class Store:
 
     def as_owner(self):
         """Arguments of subprocess.Popen to be the user of the mail."""
+        env = dovecot.clean_env()
+        env.pop('LD_PRELOAD', None)     # for Dovecot's programs only
         owner = {}
         if os.geteuid() == 0:
             owner = dict(user=self.server.uid, group=self.server.gid,
                          extra_groups=[])
-        return dict(owner, env=dovecot.clean_env(), cwd=self.server.home_root)
+        return dict(owner, env=env, cwd=self.server.home_root)
 
     def sqbox(self, *args):
         """Run `sqbox COMMAND ... STORE`; returns what it printed."""
