@@ -4,7 +4,7 @@
 #
 # run.sh COMMAND [ARGUMENT ...]: run one test for `make check`.  It may take
 # SQBOX_TEST_TIMEOUT seconds.  With CI=true one that skips itself has failed.
-limit=${SQBOX_TEST_TIMEOUT:-900}
+limit=${SQBOX_TEST_TIMEOUT:-1800}
 
 timeout --foreground -k 30 "$limit" "$@"
 status=$?

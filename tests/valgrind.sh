@@ -14,7 +14,7 @@ fi
 
 # CK_FORK=no: all in one process, which ends with everything freed.
 export CK_FORK=no CK_TIMEOUT_MULTIPLIER=20
-export SQB_OPS=1000 # of test-model
+export SQB_OPS=500 # of test-model
 # shellcheck disable=SC2086 # one word per program
 printf '%s\n' $SQBOX_UNIT_TESTS |
 	xargs -P "$(nproc)" -n 1 valgrind --quiet --error-exitcode=99 \
