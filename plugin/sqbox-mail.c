@@ -281,6 +281,22 @@ sqbox_mail_get_special(struct mail *mail, enum mail_fetch_field field,
 	}
 }
 
+/*
+ * With its GUID, which index_mail_expunge() would look for in the cache file
+ * alone: dsync takes an expunge for one only if it knows of what.
+ */
+static void sqbox_mail_expunge(struct mail *mail)
+{
+	struct mail_index_transaction *trans = mail->transaction->itrans;
+	struct sqb_body_info info;
+
+	if (sqb_body_info(sqbox_store(mail->box), SQBOX_MAILBOX(mail->box)->id,
+			  mail->uid, &info) == SQB_OK)
+		mail_index_expunge_guid(trans, mail->seq, info.guid);
+	else
+		mail_index_expunge(trans, mail->seq);
+}
+
 struct mail_vfuncs sqbox_mail_vfuncs = {
 	.close = index_mail_close,
 	.free = index_mail_free,
@@ -313,7 +329,7 @@ struct mail_vfuncs sqbox_mail_vfuncs = {
 	.update_keywords = index_mail_update_keywords,
 	.update_modseq = index_mail_update_modseq,
 	.update_pvt_modseq = index_mail_update_pvt_modseq,
-	.expunge = index_mail_expunge,
+	.expunge = sqbox_mail_expunge,
 	.set_cache_corrupted = index_mail_set_cache_corrupted,
 	.istream_opened = index_mail_opened,
 };

@@ -242,6 +242,33 @@ class Sync(Dsync):
         self.assert_same(before, self.account())
         self.assert_same(before, self.account(user=other))
 
+    def test_expunge_of_all(self):
+        """S53 S128: what one side expunged goes on the other side too, also
+        where no message is left to compare UIDs by."""
+        other = self.user + 'b'
+        there = f'{harness.FORMAT}:{self.server.home(other)}/mail'
+        client = self.login()
+        for n in range(3):
+            client.append('INBOX', mail(subject=f'common {n}'), '$Label')
+        client.logout()
+        self.both_ways(there)
+        client = self.login(other)
+        client.select()
+        client.ok('STORE 1:* FLAGS.SILENT (kw1)')
+        client.logout()
+        self.both_ways(there)
+        client = self.login(other)
+        client.append('INBOX', mail(subject='new'))
+        client.select()
+        client.ok('STORE 1:3 +FLAGS.SILENT (\\Deleted)')
+        client.ok('EXPUNGE')
+        client.logout()
+        self.both_ways(there)
+        client = self.login()
+        client.select()
+        self.assertEqual(client.search('ALL', uid=True), [4])
+        self.assert_same(self.account(), self.account(user=other))
+
     def test_conflicting_uids(self):
         """S53 S54 S128: both sides gave the same UID to different messages:
         both messages are on both sides afterwards, under UIDs that neither
