@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+/* Copyright (c) 2026 the sqbox authors */
+#ifndef SQB_REMOTE_H
+#define SQB_REMOTE_H
+
+#include "common/message.h"
+
+/*
+ * What a store that is the replica of an account elsewhere knows of that
+ * account.
+ *
+ * Beside the row of a mailbox or message stands how the server knows it, and
+ * its base: the state that both sides last agreed on.  What differs from its
+ * base was changed here and is still to be told to the server, by whichever
+ * process it was changed: the difference is the queue.  So a remote row stays
+ * when its mailbox or message goes: what is then left is an expunge to be told.
+ *
+ * What changes something needs a write transaction (txn.h).  Of itself it
+ * raises no modseq: a base is no change of the mailbox.
+ */
+
+/*
+ * The account, as a URL without a password: "imaps://user@host:port".  A store
+ * is the replica of one account for ever.
+ * get: *url_r to free(); SQB_NOTFOUND (an answer): it is no replica.
+ * set: SQB_EXISTS: it is that of another account, or holds mail of its own.
+ */
+enum sqb_err sqb_remote_account_get(struct sqb_store *st, char **url_r);
+enum sqb_err sqb_remote_account_set(struct sqb_store *st, const char *url);
+
+struct sqb_remote_mailbox {
+	struct sqb_mailbox_id id; /* here; there may be none of it any more */
+	const char *name;         /* as in the server's LIST, octet by octet */
+	const char *path;         /* base: its name here (mailbox.h) */
+	const char *mailboxid;    /* RFC 8474; "": the server has none */
+	bool subscribed;          /* base */
+	uint32_t uidvalidity;     /* 0: nothing was pulled yet */
+	uint32_t uidnext;         /* UIDs below it were pulled; 0: none */
+	uint64_t highestmodseq;   /* changes up to it were pulled; 0: none */
+	uint64_t pushed;          /* modseq here up to which all was told */
+};
+
+/*
+ * Walk the remote mailboxes in the order of their ids, as in mailbox.h; the
+ * strings die with the next call.
+ */
+struct sqb_remote_mailbox_iter *
+sqb_remote_mailbox_iter_begin(struct sqb_store *st);
+bool sqb_remote_mailbox_iter_next(struct sqb_remote_mailbox_iter *it,
+				  struct sqb_remote_mailbox *box_r);
+enum sqb_err sqb_remote_mailbox_iter_end(struct sqb_remote_mailbox_iter **it);
+
+/* Insert or replace the row of box->id. */
+enum sqb_err sqb_remote_mailbox_set(struct sqb_store *st,
+				    const struct sqb_remote_mailbox *box);
+/* Forget it with the rows of its messages; the mailbox itself stays. */
+enum sqb_err sqb_remote_mailbox_forget(struct sqb_store *st,
+				       struct sqb_mailbox_id id);
+
+enum sqb_remote_state {
+	SQB_REMOTE_SYNCED,  /* remote_uid is known */
+	SQB_REMOTE_SENDING, /* an APPEND may have arrived; remote_uid is the */
+			    /* server's UIDNEXT before it: it is no lower */
+	SQB_REMOTE_REFUSED, /* an APPEND was refused (error); not tried again */
+			    /* until sqb_remote_retry() */
+};
+
+struct sqb_remote_message {
+	uint32_t uid; /* here; there may be no such message any more */
+	uint32_t remote_uid;
+	enum sqb_remote_state state;
+	unsigned int flags;           /* base: enum sqb_flags, or-ed */
+	struct sqb_keywords keywords; /* base; more dies with the next call */
+	struct sqb_body_id body;      /* what the message had or has */
+	const char *error; /* REFUSED: the server's words, else NULL; dies */
+			   /* with the next call */
+};
+
+/* By the UID here, and (SYNCED ones) there.  SQB_NOTFOUND is an answer. */
+enum sqb_err sqb_remote_message_get(struct sqb_store *st,
+				    struct sqb_mailbox_id box, uint32_t uid,
+				    struct sqb_remote_message *msg_r);
+enum sqb_err sqb_remote_message_find(struct sqb_store *st,
+				     struct sqb_mailbox_id box,
+				     uint32_t remote_uid,
+				     struct sqb_remote_message *msg_r);
+
+/* Insert or replace.  SQB_EXISTS: another has this remote_uid. */
+enum sqb_err sqb_remote_message_set(struct sqb_store *st,
+				    struct sqb_mailbox_id box,
+				    const struct sqb_remote_message *msg);
+/* Not there: no error. */
+enum sqb_err sqb_remote_message_forget(struct sqb_store *st,
+				       struct sqb_mailbox_id box, uint32_t uid);
+
+/*
+ * Walk the remote rows of a mailbox with UIDs here of uid_lo..uid_hi, in the
+ * order of these; or all of a mailbox in the order of the server's UIDs.
+ */
+struct sqb_remote_message_iter *
+sqb_remote_message_iter_begin(struct sqb_store *st, struct sqb_mailbox_id box,
+			      uint32_t uid_lo, uint32_t uid_hi);
+struct sqb_remote_message_iter *
+sqb_remote_message_iter_begin_remote(struct sqb_store *st,
+				     struct sqb_mailbox_id box);
+bool sqb_remote_message_iter_next(struct sqb_remote_message_iter *it,
+				  struct sqb_remote_message *msg_r);
+enum sqb_err sqb_remote_message_iter_end(struct sqb_remote_message_iter **it);
+
+/*
+ * Where the server has this body: a SYNCED row of any mailbox, one whose
+ * message is gone here first (gone_r: then it can be moved, else copied).
+ * SQB_NOTFOUND is an answer.
+ */
+enum sqb_err sqb_remote_body_find(struct sqb_store *st, struct sqb_body_id body,
+				  struct sqb_mailbox_id *box_r,
+				  uint32_t *remote_uid_r, bool *gone_r);
+
+/* All REFUSED rows are forgotten, so that they are tried again. */
+enum sqb_err sqb_remote_retry(struct sqb_store *st);
+
+/* Figures for people. */
+struct sqb_remote_counts {
+	uint64_t absent;  /* bodies that were not fetched */
+	uint64_t refused; /* messages */
+};
+enum sqb_err sqb_remote_counts(struct sqb_store *st,
+			       struct sqb_remote_counts *counts_r);
+
+/*
+ * A message whose body is still at the server.  It has the size that the
+ * server tells, and looks as a file as on the wire (CRLF).  Reading it is
+ * SQB_ABSENT (an answer) until it is filled.  As sqb_message_append() else.
+ */
+enum sqb_err sqb_message_append_absent(struct sqb_store *st,
+				       struct sqb_mailbox_id box,
+				       uint64_t vsize,
+				       const struct sqb_message_new *args,
+				       uint32_t *uid_r);
+
+/*
+ * Fill an absent body from a finished writer, for all messages that share it.
+ * If the server told a wrong size, the messages' sizes are mended, which is a
+ * change of them.  SQB_EXISTS (an answer): it is not absent (any more).
+ * SQB_NOTFOUND (an answer): no such message (any more).
+ */
+enum sqb_err sqb_message_fill(struct sqb_store *st, struct sqb_mailbox_id box,
+			      uint32_t uid, struct sqb_body_writer *w);
+
+/*
+ * Walk messages with an absent body that the server has, those that came last
+ * first: mailbox, UID here and there, size.
+ */
+struct sqb_absent {
+	struct sqb_mailbox_id box;
+	uint32_t uid, remote_uid;
+	uint64_t vsize;
+	int64_t date;
+};
+struct sqb_absent_iter *sqb_absent_iter_begin(struct sqb_store *st);
+bool sqb_absent_iter_next(struct sqb_absent_iter *it,
+			  struct sqb_absent *absent_r);
+enum sqb_err sqb_absent_iter_end(struct sqb_absent_iter **it);
+
+#endif
