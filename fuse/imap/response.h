@@ -12,9 +12,9 @@
  * octets go in, responses come out.
  *
  * A response is everything up to the CRLF that is not in a literal.  Its values
- * are a tree in memory of limited size; only the literal (or string) of a
- * message part, FETCH BODY[...] and BINARY[...], may be larger, and is handed
- * on in pieces as it comes (struct imap_sink).
+ * are a tree in memory of limited size; only the literal of a message part,
+ * FETCH BODY[...], BINARY[...] and RFC822, may be larger.  Parts, also those
+ * that are quoted strings, are handed on (struct imap_sink).
  */
 
 enum imap_type {
@@ -49,18 +49,20 @@ struct imap_response {
 	enum imap_status status; /* with code and text */
 	const char *code;        /* "UIDNEXT", in capitals; NULL: none */
 	const struct imap_value *code_args; /* what follows it; NULL: nothing */
-	const char *text;  /* human text of a status or continuation, or "" */
-	bool has_number;   /* "* 12 EXISTS" */
+	const char *text; /* human text of a status or continuation, or "" */
+	bool has_number;  /* "* 12 EXISTS" */
 	uint32_t number;
-	const char *name;  /* "EXISTS", "FETCH", ... in capitals; else NULL */
+	const char *name; /* "EXISTS", "FETCH", ... in capitals; else NULL */
 	const struct imap_value *args; /* what follows it; NULL: nothing */
 };
 
 /*
- * Where message parts go.  begin() says which: fetch is what of the FETCH has
- * come so far (its list of items), section as in BODY[section], partial origin
- * or 0.  data() and end() follow.  end() is also called when the connection is
- * cut or the response was no response: complete is then false.
+ * Where message parts go.  begin() says which: fetch is the LIST of items of
+ * the FETCH as far as they have come, this PART the last of them (see
+ * imap_fetch_items()); section as in BODY[section], HEADER and TEXT for
+ * RFC822.HEADER and RFC822.TEXT, "" for RFC822.  data() and end() follow,
+ * data() as often as it takes.  end() is also called when the connection is
+ * cut: complete is then false.  Functions may be NULL.
  */
 struct imap_sink {
 	void (*begin)(void *ctx, uint32_t seq, const struct imap_value *fetch,
