@@ -265,16 +265,21 @@ enum sqb_err sqb_store_open(const char *dir, enum sqb_open_flags flags,
  * Must the WAL stay at the last close?  After a failed sync it must, and who
  * only reads has no business with it.  A small one may: a mail delivered by a
  * process of its own would else pay for three more syncs, and reading it back
- * costs the next open next to nothing.
+ * costs the next open next to nothing.  On a full disk it is the room for the
+ * next change, also if another process has given up the ballast.
  */
 static bool keeps_wal(struct sqb_store *st)
 {
 	struct stat info;
 
-	return st->wal.failed || st->readonly ||
-	       (fstatat(st->dir_fd, "store.db-wal", &info,
-			AT_SYMLINK_NOFOLLOW) == 0 &&
-		info.st_size <= KEPT_WAL_SIZE);
+	if (st->wal.failed || st->readonly)
+		return true;
+	if (fstatat(st->dir_fd, "store.db-wal", &info, AT_SYMLINK_NOFOLLOW) ==
+		    0 &&
+	    info.st_size <= KEPT_WAL_SIZE)
+		return true;
+	sqb_reserve_check(st);
+	return st->reserve_gone;
 }
 
 void sqb_store_close(struct sqb_store **st_p)

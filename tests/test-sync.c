@@ -496,6 +496,24 @@ START_TEST(a_full_disk_does_not_stop_a_store_from_opening)
 }
 END_TEST
 
+START_TEST(without_the_ballast_the_log_stays_at_the_last_close)
+{
+	char *path = sqb_xasprintf("%s/reserve", dir);
+
+	append_noise(1024 * 1024);
+	sqb_store_close(&st);
+	ck_assert_int_eq(size_of("store.db-wal"), 0);
+	st = t_store_open_in(dir);
+	append_noise(1024 * 1024);
+	/* Another process has given it up, and it cannot come back. */
+	ck_assert_int_eq(unlink(path), 0);
+	ck_assert_int_eq(mkdir(path, 0700), 0);
+	sqb_store_close(&st);
+	ck_assert_int_gt(size_of("store.db-wal"), 1024 * 1024);
+	free(path);
+}
+END_TEST
+
 static TCase *new_case(Suite *suite, const char *name, bool open)
 {
 	TCase *tc = tcase_create(name);
@@ -538,6 +556,7 @@ static void add_disk_tests(Suite *suite)
 	tcase_add_test(tc,
 		       a_transaction_that_sqlite_gave_up_cannot_be_committed);
 	tcase_add_test(tc, a_full_disk_does_not_stop_a_store_from_opening);
+	tcase_add_test(tc, without_the_ballast_the_log_stays_at_the_last_close);
 }
 
 int main(void)
