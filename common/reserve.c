@@ -59,39 +59,57 @@ void sqb_reserve_check(struct sqb_store *st)
 	st->reserve_gone = !is_whole(st) && !make(st);
 }
 
-/* What the ballast has made room for is the WAL's, before others take it. */
+/*
+ * What the ballast has made room for is the WAL's, before others take it.  It
+ * goes behind the end: what is there may be mail, for which store.db cannot
+ * grow any more.
+ */
 static void give_to_wal(struct sqb_store *st)
 {
 	int fd = openat(st->dir_fd, "store.db-wal",
 			O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	struct stat info;
 
 	if (fd < 0)
 		return;
-	(void)fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, SQB_RESERVE_SIZE);
+	if (fstat(fd, &info) == 0)
+		(void)fallocate(fd, FALLOC_FL_KEEP_SIZE, info.st_size,
+				SQB_RESERVE_SIZE);
 	(void)close(fd);
+}
+
+/* A new WAL has nothing of the ballast yet. */
+static bool wal_is_small(struct sqb_store *st)
+{
+	struct stat info;
+
+	return fstatat(st->dir_fd, "store.db-wal", &info,
+		       AT_SYMLINK_NOFOLLOW) == 0 &&
+	       (uint64_t)info.st_blocks * 512 < SQB_RESERVE_SIZE;
 }
 
 void sqb_reserve_drop(struct sqb_store *st)
 {
 	if (st->readonly)
 		return;
-	(void)unlinkat(st->dir_fd, "reserve", 0);
+	if (unlinkat(st->dir_fd, "reserve", 0) == 0)
+		give_to_wal(st);
 	st->reserve_gone = true;
-	give_to_wal(st);
 }
 
 bool sqb_store_is_full(struct sqb_store *st)
 {
-	return st->reserve_gone && free_bytes(st) < ALMOST_FULL;
+	return free_bytes(st) < ALMOST_FULL;
 }
 
 void sqb_reserve_watch(struct sqb_store *st)
 {
-	if (free_bytes(st) >= ALMOST_FULL)
+	if (!sqb_store_is_full(st))
 		return;
 	if (st->reserve_gone) {
 		sqb_checkpoint_for_room(st);
-		give_to_wal(st);
+		if (wal_is_small(st))
+			give_to_wal(st);
 	} else {
 		sqb_reserve_drop(st);
 	}

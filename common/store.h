@@ -95,8 +95,8 @@ enum sqb_err sqb_store_stat(struct sqb_store *st,
 			    struct sqb_store_stat *stat_r);
 
 /*
- * Is the disk full, and the ballast that the store had for this case given up?
- * Then whatever else of the account's can be made again should go.
+ * Is the disk so full that the store gives up its ballast?  Then whatever else
+ * of the account's can be made again should go.
  */
 bool sqb_store_is_full(struct sqb_store *st);
 

@@ -28,6 +28,9 @@
 /* A message takes some 20 in the index itself. */
 #define SQBOX_LOG_OCTETS_PER_MESSAGE 4
 #define SQBOX_LOG_LIMIT_MIN 16384
+/* On a full disk, for what a session changes; and a block of it. */
+#define SQBOX_LOG_ROOM 16384
+#define SQBOX_LOG_ROOM_MIN 4096
 #define SQBOX_NEWLOCK_WAIT_USECS 100000
 
 void sqbox_index_get_header(struct sqbox_mailbox *mbox,
@@ -526,8 +529,28 @@ static bool sqbox_index_row_exists(struct sqbox_mailbox *mbox)
 	       SQB_OK;
 }
 
+/* As sqb_reserve_watch() does for the WAL: before others take it. */
+static void sqbox_index_give_to_log(const char *path)
+{
+	off_t size = SQBOX_LOG_ROOM;
+	struct stat st;
+	int fd;
+
+	fd = open(path, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd == -1)
+		return;
+	if (fstat(fd, &st) == 0 &&
+	    (off_t)st.st_blocks * 512 - st.st_size < SQBOX_LOG_ROOM / 2) {
+		while (fallocate(fd, FALLOC_FL_KEEP_SIZE, st.st_size, size) <
+			       0 &&
+		       size > SQBOX_LOG_ROOM_MIN)
+			size /= 2;
+	}
+	i_close_fd(&fd);
+}
+
 /* Room for an expunge. */
-static void sqbox_index_drop_cache(struct mailbox *box)
+static void sqbox_index_make_room(struct mailbox *box)
 {
 	const char *dir;
 
@@ -535,6 +558,10 @@ static void sqbox_index_drop_cache(struct mailbox *box)
 	    0) {
 		i_unlink_if_exists(t_strconcat(dir, "/", box->index_prefix,
 					       ".cache", NULL));
+	}
+	if (mailbox_get_path_to(box, MAILBOX_LIST_PATH_TYPE_INDEX, &dir) > 0) {
+		sqbox_index_give_to_log(
+			t_strconcat(dir, "/", box->index_prefix, ".log", NULL));
 	}
 }
 
@@ -545,7 +572,7 @@ int sqbox_index_open_box(struct mailbox *box,
 
 	sqbox_index_drop_stale_lock(box);
 	if (sqb_store_is_full(sqbox_store(box)))
-		sqbox_index_drop_cache(box);
+		sqbox_index_make_room(box);
 	if (status->uidnext != 1 && !sqbox_index_has_log(box)) {
 		/* Dovecot would begin one that sessions take for their own. */
 		if (index_storage_mailbox_alloc_index(box) < 0)

@@ -426,6 +426,14 @@ userdb static {{
         if self in _running:
             _running.remove(self)
 
+    def wait_for_sessions(self):
+        """Until all of IMAP have ended: a client that has got its BYE does
+        not know what is done after it."""
+        end = time.monotonic() + START_DEADLINE
+        while 'imap' in mail_processes(self.process.pid).values():
+            assert time.monotonic() < end, 'an IMAP session does not end'
+            time.sleep(0.02)
+
     # What it says
 
     def read_log(self):

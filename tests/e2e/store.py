@@ -2,9 +2,11 @@
 # Copyright (c) 2026 the sqbox authors
 """An account's store directory, looked at beside Dovecot."""
 
+import contextlib
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 
 import dovecot
@@ -62,6 +64,13 @@ class Store:
 
     def stat(self):
         return json.loads(self.sqbox('stat', '--json'))
+
+    def end_grace(self):
+        """What was expunged may be purged at once.  Some session must have
+        the store open: the last to close it moves the WAL into store.db."""
+        db = sqlite3.connect(os.path.join(self.dir, 'store.db'))
+        with contextlib.closing(db), db:
+            db.execute('UPDATE body_free SET since = 0')
 
     def remove_index(self):
         shutil.rmtree(self.index)

@@ -8,7 +8,6 @@ import contextlib
 import ctypes
 import os
 import subprocess
-import time
 
 import harness
 from imap import Literal
@@ -18,7 +17,7 @@ from store import Store
 DISK = 16 << 20
 MAILS = 20
 SIZE = 200 << 10
-GRACE = 60      # seconds until an expunged body may be purged
+LATE = mail(body=incompressible(SIZE, seed=99))
 
 
 def own_mounts():
@@ -63,18 +62,20 @@ class FullDisk(harness.ServerCase):
 
     def fill_up(self):
         """The store gives up its reserve, and others take it."""
-        self.fill(leave=128 << 10)
+        self.fill(leave=256 << 10)
         client = self.login()
         client.select()
         client.ok('STORE 1 +FLAGS (\\Flagged)')
-        client.logout()
-        harness.wait_until(lambda: self.logged_out(), 'no end of the session')
+        self.log_out(client)
         self.assertNotIn('reserve', os.listdir(self.store.dir))
         self.fill()
         self.assertEqual(self.free(), 0)
 
-    def logged_out(self):
-        return 'Logged out' in self.server.read_log().rpartition('Login:')[2]
+    def log_out(self, *clients):
+        """Sessions end, and nobody writes or frees blocks any more."""
+        for client in clients:
+            client.logout()
+        self.server.wait_for_sessions()
 
     def append_some(self):
         client = self.login()
@@ -83,45 +84,63 @@ class FullDisk(harness.ServerCase):
                                         body=incompressible(SIZE, seed=n)))
         client.select()
         client.fetch('1:*', 'ENVELOPE')
-        client.logout()
+        return client
 
-    def test_reading_and_expunging(self):
-        """S63: a new session reads and expunges; APPEND is refused with
-        OVERQUOTA, until what was expunged has been purged."""
-        self.append_some()
-        self.fill_up()
+    def expunge_half(self):
+        """A new session reads all and expunges half; APPEND is refused."""
         client = self.login()
         client.select()
-        late = mail(body=incompressible(SIZE, seed=99))
         for uid, items in client.fetch_by_uid('BODY.PEEK[]').items():
             self.assertGreater(len(items['BODY[]']), SIZE, uid)
-        reply = client.no('APPEND INBOX ', Literal(late, plus=True))
+        reply = client.no('APPEND INBOX ', Literal(LATE, plus=True))
         self.assertEqual(reply.code_name(), 'OVERQUOTA')
         client.ok('STORE 1:10 +FLAGS.SILENT (\\Deleted)')
         reply = client.ok('EXPUNGE')
         self.assertEqual(len(reply.numbers('EXPUNGE')), 10)
-        client.logout()
+        return client
+
+    def test_reading_and_expunging(self):
+        """S63: a new session reads and expunges; APPEND is refused with
+        OVERQUOTA, until what was expunged has been purged."""
+        self.log_out(self.append_some())
+        self.fill_up()
+        client = self.expunge_half()
+        self.store.end_grace()
+        self.log_out(client)
         self.store.check()
         self.assertEqual(self.store.stat()['messages'], MAILS - 10)
-        time.sleep(GRACE + 1)
         self.doveadm('purge')
         client = self.login()
-        client.append('INBOX', late)
+        client.append('INBOX', LATE)
         client.select()
         self.assertEqual(client.search('ALL', uid=True),
                          [*range(11, MAILS + 2)])
-        client.logout()
+        self.log_out(client)
         self.store.check()
+
+    def test_with_mail_in_the_wal(self):
+        """A session is still there, so that what it has appended is not yet
+        in store.db, which cannot grow."""
+        first = self.append_some()
+        self.fill(leave=256 << 10)
+        second = self.login()
+        second.select()
+        second.ok('STORE 1 +FLAGS (\\Flagged)')
+        self.fill()
+        third = self.expunge_half()
+        self.log_out(first, second, third)
+        self.store.check()
+        self.assertEqual(self.store.stat()['messages'], MAILS - 10)
 
     def test_reading_without_a_block(self):
         """Nothing at all is left, not even what a WAL has: mail is read."""
-        self.append_some()
+        self.log_out(self.append_some())
         os.unlink(os.path.join(self.store.dir, 'reserve'))
         self.fill()
         client = self.login()
         client.select()
         self.assertEqual(len(client.fetch_by_uid('BODY.PEEK[]')), MAILS)
-        client.logout()
+        self.log_out(client)
         self.store.check()
 
 
