@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/utf8.h"
+
 static const char sql_get[] = "SELECT value, changed FROM attribute"
 			      " WHERE mailbox_id = ?1 AND key = ?2";
 

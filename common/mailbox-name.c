@@ -8,37 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
-const char *sqb_utf8_next(const char *s, uint32_t *char_r)
-{
-	static const uint32_t least[] = { 0, 0x80, 0x800, 0x10000 };
-	const unsigned char *p = (const unsigned char *)s;
-	unsigned int more, i;
-	uint32_t c = *p++;
-
-	if (c < 0x80) {
-		more = 0;
-	} else if (c >= 0xc2 && c < 0xe0) {
-		more = 1;
-		c &= 0x1f;
-	} else if (c >= 0xe0 && c < 0xf0) {
-		more = 2;
-		c &= 0x0f;
-	} else if (c >= 0xf0 && c < 0xf5) {
-		more = 3;
-		c &= 0x07;
-	} else {
-		return NULL;
-	}
-	for (i = 0; i < more; i++, p++) {
-		if ((*p & 0xc0) != 0x80)
-			return NULL;
-		c = c << 6 | (*p & 0x3fU);
-	}
-	if (c < least[more] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
-		return NULL;
-	*char_r = c;
-	return (const char *)p;
-}
+#include "common/utf8.h"
 
 bool sqb_level_ok(const char *name, size_t len)
 {

@@ -16,12 +16,6 @@ struct sqb_level {
 	const char *rest; /* foreign: what follows; NULL at the last level */
 };
 
-/*
- * The character at s, and where the next one begins; NULL if it is not valid
- * UTF-8.  The NUL is a character of its own.
- */
-const char *sqb_utf8_next(const char *s, uint32_t *char_r);
-
 /* One level, or a whole name, by the rules of mailbox.h. */
 bool sqb_level_ok(const char *name, size_t len);
 bool sqb_name_ok(const char *name);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "common/utf8.h"
 
 #define FIRST_ALLOC 4096
 
@@ -50,38 +51,15 @@ static bool is_control(unsigned long c)
 	return (c < 0x20 && c != '\n' && c != '\t') || (c >= 0x7f && c < 0xa0);
 }
 
-static size_t encode(unsigned long c, unsigned char utf8[4])
-{
-	if (c < 0x80) {
-		utf8[0] = (unsigned char)c;
-		return 1;
-	}
-	if (c < 0x800) {
-		utf8[0] = (unsigned char)(0xc0 | c >> 6);
-		utf8[1] = (unsigned char)(0x80 | (c & 0x3f));
-		return 2;
-	}
-	if (c < 0x10000) {
-		utf8[0] = (unsigned char)(0xe0 | c >> 12);
-		utf8[1] = (unsigned char)(0x80 | (c >> 6 & 0x3f));
-		utf8[2] = (unsigned char)(0x80 | (c & 0x3f));
-		return 3;
-	}
-	utf8[0] = (unsigned char)(0xf0 | c >> 18);
-	utf8[1] = (unsigned char)(0x80 | (c >> 12 & 0x3f));
-	utf8[2] = (unsigned char)(0x80 | (c >> 6 & 0x3f));
-	utf8[3] = (unsigned char)(0x80 | (c & 0x3f));
-	return 4;
-}
-
 static void put_char(struct ifs_text_out *out, unsigned long c)
 {
-	unsigned char utf8[4];
+	char utf8[4];
 
 	if (c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
 		c = 0xfffd;
 	if (!is_control(c))
-		append(out, utf8, encode(c, utf8));
+		append(out, (const unsigned char *)utf8,
+		       sqb_utf8_put((uint32_t)c, utf8));
 }
 
 void ifs_text_out_char(struct ifs_text_out *out, unsigned long c)
