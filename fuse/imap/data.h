@@ -8,7 +8,8 @@
 /*
  * What the untagged responses that we know say.  All pointers are foreign: they
  * die with the response.  false: the response is not one of this kind, or is
- * broken.
+ * broken; the output is then undefined.  A number that is out of its range, or
+ * 0 where 0 is none, counts as not told.
  */
 
 /* "* n FETCH (...)", RFC 3501 7.4.2, RFC 7162, RFC 8474. */
@@ -21,12 +22,15 @@ struct imap_fetch {
 	bool has_size;
 	uint64_t size; /* RFC822.SIZE */
 	bool has_date;
-	int64_t date;                  /* INTERNALDATE, unix seconds */
-	const char *emailid;           /* NULL: not told */
-	const struct imap_value *part; /* BODY[...], BINARY[...]; NULL: none */
+	int64_t date;        /* INTERNALDATE, unix seconds */
+	const char *emailid; /* or Gmail's X-GM-MSGID; NULL: not told */
+	const struct imap_value *part; /* of type PART; NULL: none, or NIL */
 };
 bool imap_fetch_get(const struct imap_response *response,
 		    struct imap_fetch *fetch_r);
+/* The same of the LIST that a struct imap_sink is given; seq is 0. */
+bool imap_fetch_items(const struct imap_value *list,
+		      struct imap_fetch *fetch_r);
 
 /* "* LIST", "* LSUB" (RFC 3501 7.2.2, RFC 5258, RFC 6154). */
 enum imap_list_flags {
@@ -68,7 +72,8 @@ bool imap_status_get(const struct imap_response *response,
 		     struct imap_status_data *status_r);
 
 /*
- * Sets of UIDs, in the order sent: "* VANISHED (EARLIER) 1:5,7", "* ESEARCH
+ * Sets of UIDs, in the order sent, lo <= hi: "* VANISHED (EARLIER) 1:5,7", "*
+ * ESEARCH
  * ... ALL 1:5", "* SEARCH 1 2", "[COPYUID v from to]", "[APPENDUID v u]",
  * "[MODIFIED set]".  next() returns false at the end and when it is broken:
  * then *broken is true.
@@ -90,5 +95,8 @@ bool imap_copyuid_get(const struct imap_response *response,
 		      struct imap_uidset *to_r);
 bool imap_appenduid_get(const struct imap_response *response,
 			uint32_t *uidvalidity_r, uint32_t *uid_r);
+/* "[MODIFIED set]" (RFC 7162). */
+bool imap_modified_get(const struct imap_response *response,
+		       struct imap_uidset *set_r);
 
 #endif
