@@ -12,8 +12,12 @@
  * Untagged data goes to one handler, whatever command is running (RFC 3501
  * 5.2).  Commands may be sent before earlier ones are answered.  One thread
  * uses a client at a time; imap_client_interrupt() may come from any.  Every
- * wait ends after the account's timeout without an octet, and when it is
+ * wait ends after the transport's timeout without an octet, and when it is
  * interrupted.
+ *
+ * After IMAP_LOST and IMAP_PROTOCOL the connection is of no use: all that
+ * follows fails likewise.  The handler is also called while a command is being
+ * sent; it gives none itself.
  */
 
 enum imap_err {
@@ -24,8 +28,10 @@ enum imap_err {
 	IMAP_AUTH,        /* user or password are wrong, or none is offered */
 	IMAP_TLS,         /* certificate or host name are wrong, no TLS */
 	IMAP_PROTOCOL,    /* what the server sends is not IMAP */
-	IMAP_INTERRUPTED, /* imap_client_interrupt() */
+	IMAP_INTERRUPTED, /* imap_client_interrupt(); may be waited for again */
 };
+/* "lost", for messages. */
+const char *imap_err_name(enum imap_err err);
 
 enum imap_capability {
 	IMAP_CAP_IMAP4REV1 = 1 << 0,
@@ -100,7 +106,8 @@ void imap_command_octets(struct imap_client *client, const void *data,
 unsigned int imap_command_send(struct imap_client *client);
 
 /*
- * Wait for the answer to command n, handling what comes before it.
+ * Wait for the answer to command n, handling what comes before it.  Each
+ * command sent is waited for once, in any order.
  * IMAP_OK, IMAP_NO, IMAP_BAD: answered.  *response_r, may be NULL: the tagged
  * response; dies with the next call.
  */
@@ -115,7 +122,11 @@ enum imap_err imap_command_wait(struct imap_client *client, unsigned int n,
 enum imap_err imap_client_idle(struct imap_client *client,
 			       unsigned int milliseconds);
 
-/* Make a wait of another thread return; if there is none, the next one. */
+/*
+ * Make a wait of another thread return; if there is none, the next one.  A
+ * command that is being sent is sent to its end; only when the transport's wake
+ * is stopped (transport.h), it ends there.
+ */
 void imap_client_interrupt(struct imap_client *client);
 
 /* Octets in and out, as they were on the wire, and round trips waited for. */
