@@ -117,7 +117,7 @@ static bool announces(const char *text, size_t size, size_t *from_r,
 	*from_r = at - 1;
 	for (; at < end; at++) {
 		if (octets > (UINT64_MAX - 9) / 10)
-			octets = UINT64_MAX / 10;
+			octets = (UINT64_MAX - 9) / 10;
 		octets = octets * 10 + (uint64_t)(text[at] - '0');
 	}
 	if (*from_r > 0 && text[*from_r - 1] == '~')
