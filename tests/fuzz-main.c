@@ -2,8 +2,8 @@
 /* Copyright (c) 2026 the sqbox authors */
 /*
  * main() of a fuzzer that is built without libFuzzer: [FILE or DIR ...], by
- * default the mails in tests/data/mail.  Each file goes in as it is, and, with
- * no arguments, damaged at random besides; SQBOX_TEST_SEED repeats a run.
+ * default those in tests/data/FUZZ_CORPUS.  Each file goes in as it is, and,
+ * with no arguments, damaged at random besides; SQBOX_TEST_SEED repeats a run.
  */
 #include <dirent.h>
 #include <stdbool.h>
@@ -16,7 +16,12 @@
 
 #include "common/mem.h"
 
-#define DAMAGED 40 /* times each file */
+#ifndef FUZZ_CORPUS
+#define FUZZ_CORPUS "mail"
+#endif
+#ifndef FUZZ_DAMAGED
+#define FUZZ_DAMAGED 40 /* times each file */
+#endif
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -59,7 +64,7 @@ static void run(const uint8_t *data, size_t size)
 
 	(void)LLVMFuzzerTestOneInput(data, size);
 	count++;
-	for (i = 0; damage_too && size > 0 && i < DAMAGED; i++) {
+	for (i = 0; damage_too && size > 0 && i < FUZZ_DAMAGED; i++) {
 		copy = sqb_xmemdup(data, size);
 		(void)LLVMFuzzerTestOneInput(copy, damage(copy, size));
 		free(copy);
@@ -125,7 +130,7 @@ int main(int argc, char *argv[])
 		printf("SQBOX_TEST_SEED=%lu\n", seed);
 		(void)fflush(stdout);
 		damage_too = true;
-		path = sqb_xasprintf("%s/tests/data/mail",
+		path = sqb_xasprintf("%s/tests/data/" FUZZ_CORPUS,
 				     top == NULL ? "." : top);
 		run_path(path);
 		free(path);
