@@ -536,7 +536,6 @@ static TCase *new_case(Suite *suite, const char *name, void (*end)(void))
 	TCase *tc = tcase_create(name);
 
 	tcase_add_checked_fixture(tc, setup, end);
-	tcase_set_timeout(tc, 60);
 	suite_add_tcase(suite, tc);
 	return tc;
 }
@@ -563,7 +562,6 @@ int main(void)
 	tcase_add_test(tc, pages_in_circles_do_not_keep_it_from_ending);
 
 	tc = tcase_create("processes");
-	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, others_may_go_on_writing);
 	suite_add_tcase(suite, tc);
 	return t_run(suite);

@@ -174,7 +174,6 @@ int main(void)
 	TCase *tc = tcase_create("draft");
 
 	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_set_timeout(tc, 120);
 	tcase_add_test(tc, random_changes_are_read_back);
 	tcase_add_test(tc, what_was_cut_off_does_not_come_back);
 	tcase_add_test(tc, drafts_share_their_space);

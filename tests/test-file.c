@@ -641,7 +641,6 @@ int main(void)
 	TCase *tc = tcase_create("file");
 
 	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_set_timeout(tc, 120);
 	tcase_add_loop_test(tc, a_file_reads_back_as_it_was, 0, COUNT(files));
 	tcase_add_loop_test(tc, a_file_may_be_cut_anywhere_into_chunks, 0,
 			    COUNT(files));

@@ -356,7 +356,6 @@ int main(void)
 	TCase *tc = tcase_create("imap-name");
 
 	tcase_add_unchecked_fixture(tc, setup, NULL);
-	tcase_set_timeout(tc, 120);
 	tcase_add_loop_test(tc, names_and_paths, 0, COUNT(pairs));
 	tcase_add_loop_test(tc, the_first_level_INBOX_is_in_capitals, 0,
 			    COUNT(inboxes));

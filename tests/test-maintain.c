@@ -376,7 +376,6 @@ static TCase *new_case(Suite *suite, const char *name)
 {
 	TCase *tc = tcase_create(name);
 
-	tcase_set_timeout(tc, 120);
 	suite_add_tcase(suite, tc);
 	return tc;
 }

@@ -310,7 +310,6 @@ int main(void)
 	TCase *tc = tcase_create("names");
 
 	tcase_add_unchecked_fixture(tc, setup, NULL);
-	tcase_set_timeout(tc, 120);
 	tcase_add_test(tc, a_level_comes_back_from_its_name);
 	tcase_add_test(tc, a_name_is_that_of_its_level);
 	tcase_add_test(tc, levels_that_differ_have_names_that_differ);

@@ -519,7 +519,6 @@ static TCase *new_case(Suite *suite, const char *name, bool open)
 	TCase *tc = tcase_create(name);
 
 	tcase_add_checked_fixture(tc, open ? setup_open : setup, teardown);
-	tcase_set_timeout(tc, 60);
 	suite_add_tcase(suite, tc);
 	return tc;
 }

@@ -472,7 +472,6 @@ int main(void)
 	TCase *tc = tcase_create("threads");
 
 	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_set_timeout(tc, 120);
 	tcase_add_test(tc, a_reader_sees_each_commit_at_once);
 	tcase_add_test(tc,
 		       a_reader_sees_the_commits_of_other_processes_at_once);
