@@ -216,4 +216,7 @@ def main():
     check_environment()
     runner = unittest.TextTestRunner(
         resultclass=_Result, verbosity=2 if '-v' in sys.argv else 1)
-    unittest.main(testRunner=runner)
+    result = unittest.main(testRunner=runner, exit=False).result
+    if result.wasSuccessful() and result.skipped and FORMAT == 'sqbox':
+        cannot_run(result.skipped[0][1])
+    sys.exit(not result.wasSuccessful())

@@ -11,6 +11,7 @@ itself.
 
 import atexit
 import codecs
+import contextlib
 import ctypes
 import errno
 import os
@@ -193,6 +194,31 @@ class Mount:
 
     def join(self, *names):
         return os.path.join(self.path, *names)
+
+    def rest(self):
+        """Wait until it has nothing left to do: no thread is running, or has
+        run while one looked."""
+        before = None
+        end = time.monotonic() + DEADLINE
+        while True:
+            now = self._threads()
+            if now == before and all(state == b'S' for state, _ in now):
+                return
+            assert time.monotonic() < end, f'never at rest: {now}'
+            before = now
+            time.sleep(0.001)
+
+    def _threads(self):
+        """Of each thread the state, and how often and how long it ran."""
+        found = []
+        top = f'/proc/{self.process.pid}/task'
+        for name in sorted(os.listdir(top)):
+            with contextlib.suppress(FileNotFoundError):
+                with open(f'{top}/{name}/stat', 'rb') as f:
+                    state = f.read().rpartition(b')')[2].split()[0]
+                with open(f'{top}/{name}/schedstat', 'rb') as f:
+                    found.append((state, f.read()))
+        return found
 
     def shell(self, command):
         """Run a command of sh in the mount, as its owner; the result has

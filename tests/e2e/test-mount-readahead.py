@@ -6,13 +6,11 @@ other: fewer requests, and never other octets than those of the file."""
 
 import os
 import threading
-import time
 
 import mount
 from mails import mail
 
 MESSAGES = 200
-PAUSE = 0.01        # of a reader that the mount can be ahead of
 READS_MAX = MESSAGES // 10
 SIZES = (1, 4095, 4096, 4097, 8192, 131071, 131072, 131073, 300_000)
 
@@ -42,21 +40,21 @@ class ReadAhead(mount.MountCase):
     def expected(self, uid):
         return self.body('INBOX', uid).replace(b'\r\n', b'\n')
 
-    def check_all(self, paths, pause=0):
+    def check_all(self, paths):
         uids = self.uids()
         self.assertEqual(len(paths), len(uids))
         expected = [self.expected(uid) for uid in uids]
         for path, octets in zip(paths, expected):
             self.assertEqual(content(path), octets)
             self.assertEqual(os.stat(path).st_size, len(octets))
-            time.sleep(pause)
+            self.mount.rest()   # it can be ahead of such a reader
 
     def test_reads(self):
         """Of ten messages read in order nine are there before."""
         self.fill(['Hello.\r\n' * 100] * MESSAGES)
         paths = self.fresh()
         before = self.reads()
-        self.check_all(paths, PAUSE)
+        self.check_all(paths)
         self.assertLessEqual(self.reads() - before, READS_MAX)
 
     def test_not_in_order(self):
@@ -66,7 +64,7 @@ class ReadAhead(mount.MountCase):
         before = self.reads()
         for path in reversed(paths):
             content(path)
-            time.sleep(PAUSE)
+            self.mount.rest()
         # One was of the status.
         self.assertEqual(self.reads() - before, len(paths) + 1)
 
@@ -101,7 +99,7 @@ class ReadAhead(mount.MountCase):
         for (_, path), octets in zip(paths, expected):
             self.assertEqual(content(path), octets)
             self.assertEqual(os.stat(path).st_size, len(octets))
-            time.sleep(PAUSE / 5)
+            self.mount.rest()
 
     def test_writers(self):
         """What is written while somebody reads ahead of it is what is read."""
