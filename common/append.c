@@ -9,6 +9,7 @@
 #include "common/message-private.h"
 
 #include "common/body-private.h"
+#include "common/remote.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -160,8 +161,8 @@ static enum sqb_err insert_row(struct sqb_store *st, const struct row *row)
 	enum sqb_err err = insert_message(st, row);
 
 	if (err == SQB_OK)
-		err = sqb_more_insert(st, row->box.n, row->uid,
-				      &row->args->keywords);
+		err = sqb_more_insert(st, SQB_KEYWORD_MORE, row->box.n,
+				      row->uid, &row->args->keywords);
 	if (err == SQB_OK)
 		err = insert_pop3(st, row);
 	return err;
@@ -181,6 +182,46 @@ static struct sqb_message_new complete(const struct sqb_message_new *args,
 	if (full.date == 0)
 		full.date = date != 0 ? date : full.save_date;
 	return full;
+}
+
+/* Once a transaction: it looks at the disk. */
+static enum sqb_err need_room(struct sqb_store *st)
+{
+	return st->txn.modseq == 0 ? sqb_reserve_need(st) : SQB_OK;
+}
+
+enum sqb_err sqb_message_append_absent(struct sqb_store *st,
+				       struct sqb_mailbox_id box,
+				       uint64_t vsize,
+				       const struct sqb_message_new *args,
+				       uint32_t *uid_r)
+{
+	struct sqb_message_new full = complete(args, 0);
+	struct row row = {
+		.box = box,
+		.args = &full,
+		.vsize = vsize,
+		.psize = vsize, /* as a file it has CRLF */
+	};
+	enum sqb_err err;
+
+	if ((err = sqb_need_txn(st)) != SQB_OK ||
+	    (err = need_room(st)) != SQB_OK ||
+	    (err = check_args(st, &full)) != SQB_OK)
+		return err;
+	if (vsize > SQB_ABSENT_SIZE_MAX)
+		return sqb_fail(st, SQB_LIMIT,
+				"a message of %llu octets cannot be",
+				(unsigned long long)vsize);
+	if ((err = get_modseq(st, full.min_modseq, &row.modseq)) != SQB_OK ||
+	    (err = take_uid(st, &row)) != SQB_OK)
+		return err;
+	err = sqb_absent_add(st, vsize, full.date, &row.body);
+	if (err == SQB_OK)
+		err = insert_row(st, &row);
+	if (err == SQB_OK)
+		*uid_r = row.uid;
+	return err;
 }
 
 enum sqb_err sqb_message_append(struct sqb_store *st, struct sqb_mailbox_id box,
@@ -208,12 +249,6 @@ enum sqb_err sqb_message_append(struct sqb_store *st, struct sqb_mailbox_id box,
 	if (err == SQB_OK)
 		*uid_r = row.uid;
 	return err;
-}
-
-/* Once a transaction: it looks at the disk. */
-static enum sqb_err need_room(struct sqb_store *st)
-{
-	return st->txn.modseq == 0 ? sqb_reserve_need(st) : SQB_OK;
 }
 
 enum sqb_err sqb_message_copy(struct sqb_store *st,
@@ -276,7 +311,7 @@ static enum sqb_err read_moving(struct sqb_store *st, struct sqb_mailbox_id box,
 	sqlite3_bind_int64(q, 2, uid);
 	if (!sqb_step(st, q, &err))
 		return err != SQB_OK ? err : SQB_NOTFOUND;
-	err = sqb_message_fill(st, q, box.n, &m->more, &m->msg, &m->row_flags);
+	err = sqb_message_read(st, q, box.n, &m->more, &m->msg, &m->row_flags);
 	sqlite3_reset(q);
 	if (err == SQB_OK && (m->row_flags & SQB_FLAG_POP3) != 0)
 		err = sqb_message_pop3(st, box, uid, &m->uidl, &m->pop3_order);

@@ -71,7 +71,7 @@ static const char sql_ahead[] =
 	" LEFT JOIN body AS b ON b.id = m.body_id"
 	" WHERE m.mailbox_id = ?1 AND m.uid >= ?2 ORDER BY m.uid LIMIT ?3";
 
-/* A damaged row ends it: who asks for that one is told. */
+/* What is absent or damaged ends it: who asks for that one is told. */
 static void read_ahead(struct sqb_store *st, int64_t box, uint32_t uid,
 		       size_t window)
 {
@@ -85,7 +85,8 @@ static void read_ahead(struct sqb_store *st, int64_t box, uint32_t uid,
 	sqlite3_bind_int64(q, 2, uid);
 	sqlite3_bind_int64(q, 3, (int64_t)window);
 	while (a->size < OCTETS_MAX && sqb_step(st, q, &err)) {
-		if (sqb_body_row_read(st, q, &body) != SQB_OK)
+		if (sqlite3_column_type(q, 0) == SQLITE_NULL ||
+		    sqb_body_row_read(st, q, &body) != SQB_OK)
 			break;
 		add_row(a, (uint32_t)sqlite3_column_int64(q, SQB_BODY_ROW_NEXT),
 			&body);

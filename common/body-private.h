@@ -70,6 +70,7 @@ struct sqb_body_writer {
 	enum sqb_err failed;  /* an earlier call has failed with it */
 	bool finished;
 	bool wire, file; /* how octets have come */
+	bool as_wire;    /* as a file it shall look as on the wire */
 	uint8_t guid[SQB_GUID_SIZE];
 	uint64_t vsize;
 	struct sqb_line_scan lines;
@@ -132,6 +133,26 @@ enum sqb_err sqb_body_store(struct sqb_store *st, struct sqb_body_writer *w,
 			    int64_t date, struct sqb_body_id *id_r,
 			    bool *fresh_r);
 
+/* An id for a body that is new; needs a transaction. */
+enum sqb_err sqb_body_next_id(struct sqb_store *st, struct sqb_body_id *id_r);
+
+/*
+ * Write the rows of a body under an id that has none yet, so that it looks as a
+ * file as on the wire; guid becomes the writer's.
+ */
+enum sqb_err sqb_body_store_as(struct sqb_store *st, struct sqb_body_writer *w,
+			       struct sqb_body_id id,
+			       const uint8_t guid[SQB_GUID_SIZE], int64_t date);
+
+/*
+ * Absent bodies (absent.c).  add() needs a transaction.  get(): SQB_NOTFOUND
+ * (an answer): it is not absent.
+ */
+enum sqb_err sqb_absent_add(struct sqb_store *st, uint64_t vsize, int64_t date,
+			    struct sqb_body_id *id_r);
+enum sqb_err sqb_absent_get(struct sqb_store *st, struct sqb_body_id id,
+			    struct sqb_body_info *info_r, int64_t *date_r);
+
 /*
  * What opening a body takes of its row: these columns, then message.psize or
  * -1, then what else the statement wants.
@@ -150,7 +171,7 @@ struct sqb_body_row {
 	size_t size;
 };
 
-/* data is q's, and dies with its next step.  SQB_CORRUPT. */
+/* Of a row that is there.  data is q's, and dies with its next step. */
 enum sqb_err sqb_body_row_read(struct sqb_store *st, sqlite3_stmt *q,
 			       struct sqb_body_row *row_r);
 

@@ -50,8 +50,6 @@ static enum sqb_err read_info(struct sqb_store *st, sqlite3_stmt *q,
 	int64_t vsize = sqlite3_column_int64(q, 2);
 	int64_t hdr_size = sqlite3_column_int64(q, 3);
 
-	if (sqlite3_column_type(q, 0) == SQLITE_NULL)
-		return damaged(st, id, "a message has lost it");
 	if (sqlite3_column_bytes(q, 1) != SQB_GUID_SIZE || vsize < 0 ||
 	    hdr_size < 0 || hdr_size > vsize)
 		return damaged(st, id, "impossible sizes");
@@ -62,8 +60,19 @@ static enum sqb_err read_info(struct sqb_store *st, sqlite3_stmt *q,
 	return SQB_OK;
 }
 
+/* There is no row of it: is it absent (SQB_OK)? */
+static enum sqb_err read_absent(struct sqb_store *st, struct sqb_body_id id,
+				struct sqb_body_info *info_r)
+{
+	int64_t date;
+	enum sqb_err err = sqb_absent_get(st, id, info_r, &date);
+
+	return err == SQB_NOTFOUND ? damaged(st, id.n, "a message has lost it")
+				   : err;
+}
+
 static const char sql_info[] =
-	"SELECT b.id, b.guid, b.vsize, b.hdr_size FROM message AS m"
+	"SELECT b.id, b.guid, b.vsize, b.hdr_size, m.body_id FROM message AS m"
 	" LEFT JOIN body AS b ON b.id = m.body_id"
 	" WHERE m.mailbox_id = ?1 AND m.uid = ?2";
 
@@ -71,15 +80,20 @@ enum sqb_err sqb_body_info(struct sqb_store *st, struct sqb_mailbox_id box,
 			   uint32_t uid, struct sqb_body_info *info_r)
 {
 	sqlite3_stmt *q = sqb_stmt(st, sql_info);
+	struct sqb_body_id id;
 	enum sqb_err err;
+	bool lost;
 
 	sqlite3_bind_int64(q, 1, box.n);
 	sqlite3_bind_int64(q, 2, uid);
 	if (!sqb_step(st, q, &err))
 		return err != SQB_OK ? err : SQB_NOTFOUND;
-	err = read_info(st, q, info_r);
+	id.n = sqlite3_column_int64(q, 4);
+	lost = sqlite3_column_type(q, 0) == SQLITE_NULL;
+	if (!lost)
+		err = read_info(st, q, info_r);
 	sqlite3_reset(q);
-	return err;
+	return lost ? read_absent(st, id, info_r) : err;
 }
 
 /* The sum of a chunk that has just been unpacked. */
@@ -191,10 +205,18 @@ static enum sqb_err open_first_row(struct sqb_store *st, sqlite3_stmt *q,
 				   struct sqb_body_reader **r_r)
 {
 	struct sqb_body_row row = { 0 };
+	struct sqb_body_info info;
+	struct sqb_body_id id;
 	enum sqb_err err;
 
 	if (!sqb_step(st, q, &err))
 		return err != SQB_OK ? err : SQB_NOTFOUND;
+	if (sqlite3_column_type(q, 0) == SQLITE_NULL) {
+		id.n = sqlite3_column_int64(q, SQB_BODY_ROW_NEXT);
+		sqlite3_reset(q);
+		err = read_absent(st, id, &info);
+		return err == SQB_OK ? SQB_ABSENT : err;
+	}
 	err = sqb_body_row_read(st, q, &row);
 	if (err == SQB_OK)
 		*r_r = open_row(st, &row);
@@ -203,7 +225,7 @@ static enum sqb_err open_first_row(struct sqb_store *st, sqlite3_stmt *q,
 }
 
 static const char sql_open[] =
-	"SELECT " SQB_BODY_ROW_COLUMNS ", m.psize FROM message AS m"
+	"SELECT " SQB_BODY_ROW_COLUMNS ", m.psize, m.body_id FROM message AS m"
 	" LEFT JOIN body AS b ON b.id = m.body_id"
 	" WHERE m.mailbox_id = ?1 AND m.uid = ?2";
 
@@ -234,9 +256,17 @@ enum sqb_err sqb_body_open_id(struct sqb_store *st, struct sqb_body_id id,
 			      struct sqb_body_reader **r_r)
 {
 	sqlite3_stmt *q = sqb_stmt(st, sql_open_id);
+	struct sqb_body_info info;
+	enum sqb_err err;
+	int64_t date;
 
 	sqlite3_bind_int64(q, 1, id.n);
-	return open_first_row(st, q, r_r);
+	err = open_first_row(st, q, r_r);
+	if (err == SQB_NOTFOUND)
+		err = sqb_absent_get(st, id, &info, &date) == SQB_OK
+			      ? SQB_ABSENT
+			      : err;
+	return err;
 }
 
 const struct sqb_body_info *

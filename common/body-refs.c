@@ -26,7 +26,8 @@ static enum sqb_err run_on(struct sqb_store *st, const char *sql,
 
 static const char sql_share[] =
 	"INSERT INTO body_shared (body_id, refs)"
-	" SELECT id, 2 FROM body WHERE id = ?1"
+	" SELECT ?1, 2 WHERE (EXISTS (SELECT 1 FROM body WHERE id = ?1)"
+	"  OR EXISTS (SELECT 1 FROM body_absent WHERE body_id = ?1))"
 	" AND NOT EXISTS (SELECT 1 FROM body_free WHERE body_id = ?1)"
 	" ON CONFLICT DO UPDATE SET refs = refs + 1";
 static const char sql_take_back[] = "DELETE FROM body_free WHERE body_id = ?1";

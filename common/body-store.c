@@ -6,6 +6,8 @@
  */
 #include "common/body-private.h"
 
+#include <string.h>
+
 static const char sql_next_body[] =
 	"UPDATE mailbox SET next_body = next_body + 1 WHERE id = 0"
 	" RETURNING next_body - 1";
@@ -108,47 +110,84 @@ static enum sqb_err is_stored(struct sqb_body_writer *w, bool *stored_r)
 	return err;
 }
 
-static enum sqb_err store_rows(struct sqb_body_writer *w, int64_t date)
+enum sqb_err sqb_body_next_id(struct sqb_store *st, struct sqb_body_id *id_r)
 {
-	struct sqb_store *st = w->st;
-	enum sqb_err err = sqb_reserve_need(st);
-	int64_t id;
+	enum sqb_err err;
 
-	if (err != SQB_OK)
-		return err;
-	err = sqb_run_int64(st, sqb_stmt(st, sql_next_body), &id);
+	err = sqb_run_int64(st, sqb_stmt(st, sql_next_body), &id_r->n);
 	if (err == SQB_NOTFOUND)
 		return sqb_fail(st, SQB_CORRUPT, "%s has lost its row 0",
 				st->db_path);
+	return err;
+}
+
+static enum sqb_err store_rows(struct sqb_body_writer *w, struct sqb_body_id id,
+			       int64_t date)
+{
+	struct sqb_store *st = w->st;
+	enum sqb_err err = insert_body(w, id.n, date);
+
 	if (err == SQB_OK)
-		err = insert_body(w, id, date);
-	if (err == SQB_OK)
-		err = insert_pieces(w, sql_insert_chunk, &w->chunks, 1, id);
-	if (err == SQB_OK)
-		err = insert_pieces(w, sql_insert_eol, &w->runs, 0, id);
+		err = insert_pieces(w, sql_insert_chunk, &w->chunks, 1, id.n);
+	if (err == SQB_OK && !w->as_wire)
+		err = insert_pieces(w, sql_insert_eol, &w->runs, 0, id.n);
 	if (err == SQB_OK) {
-		w->id.n = id;
+		w->id = id;
 		w->stored_in = st->txn.serial;
 	}
 	return err;
 }
 
-enum sqb_err sqb_body_store(struct sqb_store *st, struct sqb_body_writer *w,
-			    int64_t date, struct sqb_body_id *id_r,
-			    bool *fresh_r)
+static enum sqb_err check_writer(struct sqb_store *st,
+				 struct sqb_body_writer *w)
 {
 	enum sqb_err err = sqb_need_txn(st);
-	bool stored;
 
 	if (err == SQB_OK)
 		err = sqb_body_writer_need_finished(w);
 	if (err == SQB_OK && w->st != st)
 		err = sqb_fail(st, SQB_INVALID,
 			       "this body was written for another store");
+	return err;
+}
+
+static enum sqb_err store_new(struct sqb_store *st, struct sqb_body_writer *w,
+			      int64_t date)
+{
+	enum sqb_err err = sqb_reserve_need(st);
+	struct sqb_body_id id;
+
+	if (err == SQB_OK)
+		err = sqb_body_next_id(st, &id);
+	return err == SQB_OK ? store_rows(w, id, date) : err;
+}
+
+enum sqb_err sqb_body_store_as(struct sqb_store *st, struct sqb_body_writer *w,
+			       struct sqb_body_id id,
+			       const uint8_t guid[SQB_GUID_SIZE], int64_t date)
+{
+	enum sqb_err err = check_writer(st, w);
+
+	if (err == SQB_OK)
+		err = sqb_reserve_need(st);
+	if (err != SQB_OK)
+		return err;
+	memcpy(w->guid, guid, SQB_GUID_SIZE);
+	w->as_wire = true;
+	return store_rows(w, id, date);
+}
+
+enum sqb_err sqb_body_store(struct sqb_store *st, struct sqb_body_writer *w,
+			    int64_t date, struct sqb_body_id *id_r,
+			    bool *fresh_r)
+{
+	enum sqb_err err = check_writer(st, w);
+	bool stored;
+
 	if (err == SQB_OK)
 		err = is_stored(w, &stored);
 	if (err == SQB_OK && !stored)
-		err = store_rows(w, date);
+		err = store_new(st, w, date);
 	if (err != SQB_OK)
 		return err;
 	*id_r = w->id;
@@ -161,6 +200,7 @@ static const char *const sql_free[] = {
 	"DELETE FROM body_chunk WHERE body_id = ?1",
 	"DELETE FROM body_eol WHERE body_id = ?1",
 	"DELETE FROM body_text WHERE body_id = ?1",
+	"DELETE FROM body_absent WHERE body_id = ?1",
 };
 
 enum sqb_err sqb_body_free(struct sqb_store *st, struct sqb_body_id id)

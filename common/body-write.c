@@ -65,6 +65,8 @@ uint64_t sqb_body_writer_vsize(const struct sqb_body_writer *w)
 
 uint64_t sqb_body_writer_psize(const struct sqb_body_writer *w)
 {
+	if (w->as_wire)
+		return w->vsize;
 	return w->vsize - (w->file ? w->eol.lf_count : w->lines.crlf_count);
 }
 

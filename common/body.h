@@ -48,7 +48,8 @@ struct sqb_body_info {
 	struct sqb_body_id id;
 	uint8_t guid[SQB_GUID_SIZE];
 	uint64_t vsize;    /* RFC822.SIZE */
-	uint64_t hdr_size; /* octets up to and with the empty line */
+	uint64_t hdr_size; /* octets up to and with the empty line; */
+			   /* 0 while the body is absent */
 };
 
 /* SQB_NOTFOUND (an answer): no such message (any more). */
@@ -59,6 +60,7 @@ enum sqb_err sqb_body_info(struct sqb_store *st, struct sqb_mailbox_id box,
  * Open the body of a message for reading.  The reader stays good after an
  * expunge for 60 seconds.  It holds no transaction between calls.
  * SQB_NOTFOUND (an answer): no such message (any more).
+ * SQB_ABSENT (an answer): it is still at the server (remote.h).
  * SQB_CORRUPT: the row is damaged; other messages are not concerned.
  */
 struct sqb_body_reader;

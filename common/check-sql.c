@@ -33,6 +33,10 @@ static const char sql_body_ids[] =
 	"SELECT printf('body %d: its id is not below %d, the next one', b.id,"
 	" a.next_body) FROM mailbox a JOIN body b ON b.id >= a.next_body"
 	" WHERE a.id = 0";
+static const char sql_absent_ids[] =
+	"SELECT printf('body %d: its id is not below %d, the next one',"
+	" b.body_id, a.next_body) FROM mailbox a"
+	" JOIN body_absent b ON b.body_id >= a.next_body WHERE a.id = 0";
 
 /* The tree. */
 static const char sql_inbox[] =
@@ -71,15 +75,95 @@ static const char sql_root_owns[] =
 	"  WHERE EXISTS (SELECT 1 FROM message WHERE mailbox_id = 0)"
 	" UNION ALL SELECT 'expunged'"
 	"  WHERE EXISTS (SELECT 1 FROM expunged WHERE mailbox_id = 0)) t";
+/* What the server knows outlives mailboxes, but not the account. */
+static const char sql_no_account[] =
+	"SELECT printf('is the replica of no account, but has rows in %s',"
+	" t.name) FROM (SELECT 'body_absent' AS name"
+	"  WHERE EXISTS (SELECT 1 FROM body_absent)"
+	" UNION ALL SELECT 'remote_mailbox'"
+	"  WHERE EXISTS (SELECT 1 FROM remote_mailbox)"
+	" UNION ALL SELECT 'remote_message'"
+	"  WHERE EXISTS (SELECT 1 FROM remote_message)"
+	" UNION ALL SELECT 'remote_keyword_more'"
+	"  WHERE EXISTS (SELECT 1 FROM remote_keyword_more)) t"
+	" WHERE NOT EXISTS (SELECT 1 FROM remote_account)";
+static const char sql_remote_homeless[] =
+	"SELECT printf('mailbox %d: has rows in %s, but none in "
+	"remote_mailbox', t.id, t.name)"
+	" FROM (SELECT DISTINCT mailbox_id AS id, 'remote_message' AS name"
+	"  FROM remote_message UNION ALL SELECT DISTINCT mailbox_id,"
+	"  'remote_keyword_more' FROM remote_keyword_more) t"
+	" WHERE t.id NOT IN (SELECT mailbox_id FROM remote_mailbox)";
+static const char sql_remote_ids[] =
+	"SELECT printf('mailbox %d: its id in remote_mailbox is not one of 1 to "
+	"%d', r.mailbox_id, a.next_id - 1) FROM mailbox a JOIN remote_mailbox r"
+	" ON r.mailbox_id NOT BETWEEN 1 AND a.next_id - 1 WHERE a.id = 0";
+static const char sql_remote_twice[] =
+	"SELECT printf('mailbox %d: %d mailboxes have its name at the server',"
+	" min(mailbox_id), count(*)) FROM remote_mailbox"
+	" GROUP BY name HAVING count(*) > 1";
+static const char sql_remote_more_bit[] =
+	"SELECT printf('mailbox %d, remote UID %d: its flags say that it has %s "
+	"in remote_keyword_more', mailbox_id, uid,"
+	"  CASE WHEN flags & 32 THEN 'rows' ELSE 'no rows' END)"
+	" FROM remote_message r WHERE (flags & 32 != 0) !="
+	"  EXISTS (SELECT 1 FROM remote_keyword_more k"
+	"   WHERE k.mailbox_id = r.mailbox_id AND k.uid = r.uid)";
+static const char sql_remote_more[] =
+	"SELECT DISTINCT printf('mailbox %d, UID %d: is not in remote_message, "
+	"but in remote_keyword_more', mailbox_id, uid)"
+	" FROM remote_keyword_more k WHERE NOT EXISTS (SELECT 1"
+	"  FROM remote_message r WHERE r.mailbox_id = k.mailbox_id"
+	"  AND r.uid = k.uid)";
+static const char sql_remote_keywords[] =
+	"SELECT printf('mailbox %d, UID %d: no such keywords or flags in "
+	"remote_message', mailbox_id, uid) FROM remote_message r"
+	" WHERE flags & ~63 != 0 OR keywords & ~(SELECT"
+	"  coalesce(sum(1 << number), 0) FROM keyword WHERE number < 63) != 0"
+	" OR EXISTS (SELECT 1 FROM remote_keyword_more k"
+	"  WHERE k.mailbox_id = r.mailbox_id AND k.uid = r.uid"
+	"  AND k.number NOT IN (SELECT number FROM keyword))";
+/* Only such a UID will not be given to another message. */
+static const char sql_remote_uids[] =
+	"SELECT printf('mailbox %d: UID %d in remote_message is not below "
+	"UIDNEXT %d', m.id, r.uid, m.uidnext)"
+	" FROM mailbox m JOIN remote_message r ON r.mailbox_id = m.id"
+	" AND r.uid >= m.uidnext";
+static const char sql_remote_bodies[] =
+	"SELECT printf('mailbox %d, UID %d: has body %d, but in remote_message "
+	"%d', g.mailbox_id, g.uid, g.body_id, r.body_id)"
+	" FROM remote_message r JOIN message g ON g.mailbox_id = r.mailbox_id"
+	" AND g.uid = r.uid WHERE g.body_id != r.body_id";
+
 static const char sql_keyword_gap[] =
 	"SELECT printf('%d keywords have numbers up to %d', count(*),"
 	" max(number)) FROM keyword HAVING count(*) != max(number) + 1";
 
 const char *const sqb_check_account[] = {
-	sql_row_0,       sql_numbers,    sql_ids,       sql_uidvalidities,
-	sql_modseqs,     sql_body_ids,   sql_tree,      sql_inbox,
-	sql_twice,       sql_inbox_case, sql_root_owns, sql_homeless,
-	sql_keyword_gap, NULL,
+	sql_row_0,
+	sql_numbers,
+	sql_ids,
+	sql_uidvalidities,
+	sql_modseqs,
+	sql_body_ids,
+	sql_absent_ids,
+	sql_tree,
+	sql_inbox,
+	sql_twice,
+	sql_inbox_case,
+	sql_root_owns,
+	sql_homeless,
+	sql_keyword_gap,
+	sql_no_account,
+	sql_remote_homeless,
+	sql_remote_ids,
+	sql_remote_twice,
+	sql_remote_uids,
+	sql_remote_bodies,
+	sql_remote_more_bit,
+	sql_remote_more,
+	sql_remote_keywords,
+	NULL,
 };
 
 /* One mailbox. */
@@ -110,17 +194,23 @@ static const char sql_noselect[] =
 	" AND noselect AND EXISTS"
 	"  (SELECT 1 FROM message WHERE mailbox_id = ?1)";
 static const char sql_bodies[] =
-	"SELECT CASE WHEN b.id IS NULL"
+	"SELECT CASE WHEN b.id IS NULL AND a.body_id IS NULL"
 	" THEN printf('UID %d: its body %d is gone', g.uid, g.body_id)"
 	" ELSE printf('UID %d: has %d octets, but its body %d', g.uid, g.vsize,"
-	"  b.vsize) END"
+	"  coalesce(b.vsize, a.vsize)) END"
 	" FROM message g LEFT JOIN body b ON b.id = g.body_id"
-	" WHERE g.mailbox_id = ?1 AND (b.id IS NULL OR b.vsize != g.vsize)";
+	" LEFT JOIN body_absent a ON a.body_id = g.body_id"
+	" WHERE g.mailbox_id = ?1"
+	" AND g.vsize IS NOT coalesce(b.vsize, a.vsize)";
 static const char sql_psize[] =
 	"SELECT printf('UID %d: cannot have %d octets as a file', g.uid,"
 	" g.psize) FROM message g JOIN body b ON b.id = g.body_id"
 	" WHERE g.mailbox_id = ?1 AND (g.psize > b.vsize"
-	"  OR b.eol = 1 AND g.psize != b.vsize)";
+	"  OR b.eol = 1 AND g.psize != b.vsize)"
+	" UNION ALL SELECT printf('UID %d: has %d octets as a file, but %d at "
+	"the server', g.uid, g.psize, a.vsize) FROM message g"
+	" JOIN body_absent a ON a.body_id = g.body_id"
+	" WHERE g.mailbox_id = ?1 AND g.psize != a.vsize";
 static const char sql_flags[] =
 	"SELECT printf('UID %d: unknown bits in its flags %d', uid, flags)"
 	" FROM message WHERE mailbox_id = ?1 AND flags & ~127 != 0";
@@ -205,7 +295,9 @@ static const char sql_no_refs[] =
 	" FROM body_shared WHERE body_id NOT IN (SELECT body_id FROM message)";
 static const char sql_orphans[] =
 	"SELECT printf('body %d: has no message and does not wait to be freed',"
-	" id) FROM body WHERE id NOT IN (SELECT body_id FROM message)"
+	" id) FROM (SELECT id FROM body UNION ALL"
+	"  SELECT body_id FROM body_absent)"
+	" WHERE id NOT IN (SELECT body_id FROM message)"
 	" AND id NOT IN (SELECT body_id FROM body_free)";
 static const char sql_free_used[] =
 	"SELECT printf('body %d: waits to be freed, but has a message',"
@@ -213,7 +305,11 @@ static const char sql_free_used[] =
 	" WHERE body_id IN (SELECT body_id FROM message)";
 static const char sql_free_gone[] =
 	"SELECT printf('body %d: waits to be freed, but is gone', body_id)"
-	" FROM body_free WHERE body_id NOT IN (SELECT id FROM body)";
+	" FROM body_free WHERE body_id NOT IN (SELECT id FROM body)"
+	" AND body_id NOT IN (SELECT body_id FROM body_absent)";
+static const char sql_absent_twice[] =
+	"SELECT printf('body %d: is absent, but there', body_id)"
+	" FROM body_absent WHERE body_id IN (SELECT id FROM body)";
 static const char sql_chunks[] =
 	"SELECT printf('body %d: has %d chunks up to number %d instead of %d',"
 	" id, n, last, want) FROM (SELECT b.id,"
@@ -242,6 +338,7 @@ static const char sql_eol_lost[] =
 	" WHERE body_id NOT IN (SELECT id FROM body) GROUP BY body_id";
 
 const char *const sqb_check_references[] = {
-	sql_refs,   sql_no_refs,     sql_orphans, sql_free_used, sql_free_gone,
-	sql_chunks, sql_chunks_lost, sql_eol,     sql_eol_lost,  NULL,
+	sql_refs,      sql_no_refs,      sql_orphans, sql_free_used,
+	sql_free_gone, sql_absent_twice, sql_chunks,  sql_chunks_lost,
+	sql_eol,       sql_eol_lost,     NULL,
 };

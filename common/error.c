@@ -40,6 +40,8 @@ const char *sqb_err_name(enum sqb_err err)
 		return "not a store";
 	case SQB_NEWER:
 		return "a store of a newer version";
+	case SQB_ABSENT:
+		return "not fetched from the server yet";
 	case SQB_CORRUPT:
 		return "damaged";
 	case SQB_IO:

@@ -24,6 +24,7 @@ enum sqb_err {
 	SQB_DENIED,   /* the system refuses access */
 	SQB_NOTOURS, /* not a store, or on a file system that cannot hold one */
 	SQB_NEWER,   /* a store of a newer schema than this program knows */
+	SQB_ABSENT,  /* the body is still at the server (remote.h) */
 	SQB_CORRUPT, /* damaged: of the message read, or of the whole file */
 	SQB_IO,      /* the disk failed, or another system call */
 	SQB_INTERNAL, /* a fault of ours */

@@ -172,7 +172,8 @@ enum sqb_err sqb_rows_remove(struct sqb_store *st, struct sqb_mailbox_id box,
 			err = delete_range(st, sql_delete_pop3, &r, uid_lo,
 					   uid_hi);
 		if (err == SQB_OK && (r.flags & SQB_FLAG_MORE) != 0)
-			err = sqb_more_delete(st, box.n, uid_lo, uid_hi);
+			err = sqb_more_delete(st, SQB_KEYWORD_MORE, box.n,
+					      uid_lo, uid_hi);
 		if (err == SQB_OK)
 			err = count_down(st, &r);
 	}

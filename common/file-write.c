@@ -151,6 +151,8 @@ enum sqb_err sqb_body_write_file(struct sqb_body_writer *w, const void *data,
 
 enum sqb_eol sqb_body_writer_eol(const struct sqb_body_writer *w)
 {
+	if (w->as_wire)
+		return SQB_EOL_CRLF;
 	if (w->eol.crlf_count == 0)
 		return SQB_EOL_LF;
 	return w->eol.lf_count == 0 ? SQB_EOL_CRLF : SQB_EOL_MIXED;

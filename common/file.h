@@ -35,6 +35,7 @@ uint64_t sqb_body_writer_psize(const struct sqb_body_writer *w);
  * them already and stays good for ever.
  *
  * SQB_NOTFOUND (an answer): no such message, or body (any more).
+ * SQB_ABSENT (an answer): it is still at the server (remote.h).
  * SQB_CORRUPT: it is damaged; other messages are not concerned.
  */
 struct sqb_file_reader;

@@ -24,13 +24,21 @@ bool sqb_keyword_ok(const char *name);
 enum sqb_err sqb_keywords_check(struct sqb_store *st,
 				const struct sqb_keywords *keywords);
 
-/* Read, add or remove what a message has of them; by mailbox id and UID. */
-enum sqb_err sqb_more_read(struct sqb_store *st, int64_t box, uint32_t uid,
-			   struct sqb_more *more);
-enum sqb_err sqb_more_insert(struct sqb_store *st, int64_t box, uint32_t uid,
+/*
+ * Read, add or remove what a message, or its base (remote.h), has of them; by
+ * mailbox id and UID.
+ */
+enum sqb_more_table {
+	SQB_KEYWORD_MORE,
+	SQB_REMOTE_KEYWORD_MORE,
+};
+enum sqb_err sqb_more_read(struct sqb_store *st, enum sqb_more_table table,
+			   int64_t box, uint32_t uid, struct sqb_more *more);
+enum sqb_err sqb_more_insert(struct sqb_store *st, enum sqb_more_table table,
+			     int64_t box, uint32_t uid,
 			     const struct sqb_keywords *keywords);
-enum sqb_err sqb_more_delete(struct sqb_store *st, int64_t box, uint32_t uid_lo,
-			     uint32_t uid_hi);
+enum sqb_err sqb_more_delete(struct sqb_store *st, enum sqb_more_table table,
+			     int64_t box, uint32_t uid_lo, uint32_t uid_hi);
 
 /* The store's own buffer, for what sqb_message_get() hands out. */
 struct sqb_more *sqb_more_buffer(struct sqb_store *st);

@@ -217,14 +217,18 @@ enum sqb_err sqb_keywords_check(struct sqb_store *st,
 	return SQB_OK;
 }
 
-static const char sql_more[] = "SELECT number FROM keyword_more"
-			       " WHERE mailbox_id = ?1 AND uid = ?2"
-			       " ORDER BY number";
+#define SQL_MORE(table) \
+	"SELECT number FROM " table " WHERE mailbox_id = ?1 AND uid = ?2" \
+	" ORDER BY number"
+static const char *const sql_more[] = {
+	[SQB_KEYWORD_MORE] = SQL_MORE("keyword_more"),
+	[SQB_REMOTE_KEYWORD_MORE] = SQL_MORE("remote_keyword_more"),
+};
 
-enum sqb_err sqb_more_read(struct sqb_store *st, int64_t box, uint32_t uid,
-			   struct sqb_more *more)
+enum sqb_err sqb_more_read(struct sqb_store *st, enum sqb_more_table table,
+			   int64_t box, uint32_t uid, struct sqb_more *more)
 {
-	sqlite3_stmt *q = sqb_stmt(st, sql_more);
+	sqlite3_stmt *q = sqb_stmt(st, sql_more[table]);
 	enum sqb_err err;
 
 	more->count = 0;
@@ -239,11 +243,15 @@ enum sqb_err sqb_more_read(struct sqb_store *st, int64_t box, uint32_t uid,
 	return err;
 }
 
-static const char sql_more_insert[] =
-	"INSERT INTO keyword_more (mailbox_id, uid, number)"
-	" VALUES (?1, ?2, ?3)";
+#define SQL_MORE_INSERT(table) \
+	"INSERT INTO " table " (mailbox_id, uid, number) VALUES (?1, ?2, ?3)"
+static const char *const sql_more_insert[] = {
+	[SQB_KEYWORD_MORE] = SQL_MORE_INSERT("keyword_more"),
+	[SQB_REMOTE_KEYWORD_MORE] = SQL_MORE_INSERT("remote_keyword_more"),
+};
 
-enum sqb_err sqb_more_insert(struct sqb_store *st, int64_t box, uint32_t uid,
+enum sqb_err sqb_more_insert(struct sqb_store *st, enum sqb_more_table table,
+			     int64_t box, uint32_t uid,
 			     const struct sqb_keywords *keywords)
 {
 	enum sqb_err err = SQB_OK;
@@ -251,7 +259,7 @@ enum sqb_err sqb_more_insert(struct sqb_store *st, int64_t box, uint32_t uid,
 	uint32_t i;
 
 	for (i = 0; i < keywords->more_count && err == SQB_OK; i++) {
-		q = sqb_stmt(st, sql_more_insert);
+		q = sqb_stmt(st, sql_more_insert[table]);
 		sqlite3_bind_int64(q, 1, box);
 		sqlite3_bind_int64(q, 2, uid);
 		sqlite3_bind_int64(q, 3, keywords->more[i]);
@@ -260,14 +268,18 @@ enum sqb_err sqb_more_insert(struct sqb_store *st, int64_t box, uint32_t uid,
 	return err;
 }
 
-static const char sql_more_delete[] =
-	"DELETE FROM keyword_more WHERE mailbox_id = ?1"
-	" AND uid BETWEEN ?2 AND ?3";
+#define SQL_MORE_DELETE(table) \
+	"DELETE FROM " table " WHERE mailbox_id = ?1" \
+	" AND uid BETWEEN ?2 AND ?3"
+static const char *const sql_more_delete[] = {
+	[SQB_KEYWORD_MORE] = SQL_MORE_DELETE("keyword_more"),
+	[SQB_REMOTE_KEYWORD_MORE] = SQL_MORE_DELETE("remote_keyword_more"),
+};
 
-enum sqb_err sqb_more_delete(struct sqb_store *st, int64_t box, uint32_t uid_lo,
-			     uint32_t uid_hi)
+enum sqb_err sqb_more_delete(struct sqb_store *st, enum sqb_more_table table,
+			     int64_t box, uint32_t uid_lo, uint32_t uid_hi)
 {
-	sqlite3_stmt *q = sqb_stmt(st, sql_more_delete);
+	sqlite3_stmt *q = sqb_stmt(st, sql_more_delete[table]);
 
 	sqlite3_bind_int64(q, 1, box);
 	sqlite3_bind_int64(q, 2, uid_lo);

@@ -12,15 +12,18 @@
 /* Bits of message.flags beside SQB_FLAGS_ALL and SQB_FLAG_MORE. */
 #define SQB_FLAG_POP3 64
 
-/* What "message" rows are read as; the order of sqb_message_fill(). */
-#define SQB_MESSAGE_COLUMNS \
-	"uid, flags, keywords, modseq, date, save_date, vsize, psize, body_id"
+/* What "message" rows are read as; the order of sqb_message_read(). */
+#define SQB_MESSAGE_COLUMNS SQB_MESSAGE_COLUMNS_OF("")
+#define SQB_MESSAGE_COLUMNS_OF(t) \
+	t "uid, " t "flags, " t "keywords, " t "modseq, " t "date, " t \
+	  "save_date, " t "vsize, " t "psize, " t "body_id"
+#define SQB_MESSAGE_COLUMN_COUNT 9
 
 /*
  * Fill in a message from such a row; its further keywords, if it has any, are
  * read into more.  row_flags_r, may be NULL: all bits of the flags column.
  */
-enum sqb_err sqb_message_fill(struct sqb_store *st, sqlite3_stmt *q,
+enum sqb_err sqb_message_read(struct sqb_store *st, sqlite3_stmt *q,
 			      int64_t box, struct sqb_more *more,
 			      struct sqb_message *msg_r,
 			      unsigned int *row_flags_r);

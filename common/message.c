@@ -17,7 +17,7 @@ static int64_t clamp_date(int64_t date)
 	return date < DATE_MIN ? DATE_MIN : date > DATE_MAX ? DATE_MAX : date;
 }
 
-enum sqb_err sqb_message_fill(struct sqb_store *st, sqlite3_stmt *q,
+enum sqb_err sqb_message_read(struct sqb_store *st, sqlite3_stmt *q,
 			      int64_t box, struct sqb_more *more,
 			      struct sqb_message *msg_r,
 			      unsigned int *row_flags_r)
@@ -37,7 +37,7 @@ enum sqb_err sqb_message_fill(struct sqb_store *st, sqlite3_stmt *q,
 	enum sqb_err err;
 
 	if ((flags & SQB_FLAG_MORE) != 0) {
-		err = sqb_more_read(st, box, msg.uid, more);
+		err = sqb_more_read(st, SQB_KEYWORD_MORE, box, msg.uid, more);
 		if (err != SQB_OK)
 			return err;
 		msg.keywords.more_count = (uint32_t)more->count;
@@ -62,7 +62,7 @@ enum sqb_err sqb_message_get(struct sqb_store *st, struct sqb_mailbox_id box,
 	sqlite3_bind_int64(q, 2, uid);
 	if (!sqb_step(st, q, &err))
 		return err != SQB_OK ? err : SQB_NOTFOUND;
-	err = sqb_message_fill(st, q, box.n, sqb_more_buffer(st), msg_r, NULL);
+	err = sqb_message_read(st, q, box.n, sqb_more_buffer(st), msg_r, NULL);
 	sqlite3_reset(q);
 	return err;
 }
@@ -129,7 +129,7 @@ bool sqb_message_iter_next(struct sqb_message_iter *it,
 
 	if (!sqb_walk_step(w))
 		return false;
-	w->err = sqb_message_fill(w->st, w->q, it->box.n, &it->more, msg_r,
+	w->err = sqb_message_read(w->st, w->q, it->box.n, &it->more, msg_r,
 				  NULL);
 	w->done = w->err != SQB_OK;
 	return !w->done;

@@ -186,6 +186,7 @@ static enum sqb_err add_dictionary_2(struct sqb_store *st)
  */
 const struct sqb_migration sqb_migrations[] = {
 	{ 2, sqb_schema_2, add_dictionary_2 },
+	{ 3, sqb_schema_3, NULL },
 	{ 0, NULL, NULL },
 };
 

@@ -15,6 +15,12 @@
  * process it was changed: the difference is the queue.  So a remote row stays
  * when its mailbox or message goes: what is then left is an expunge to be told.
  *
+ * RENAME of INBOX gives its id, and so its remote row, to the new name, and the
+ * new INBOX has none: as with any mailbox, the difference is that name, and the
+ * server's RENAME of INBOX does the same to its messages (RFC 9051 6.3.6).  A
+ * mailbox with children that was deleted stays as \Noselect, and one of that
+ * name that is made anew has the same id: either way its messages are gone.
+ *
  * What changes something needs a write transaction (txn.h).  Of itself it
  * raises no modseq: a base is no change of the mailbox.
  */
@@ -34,7 +40,8 @@ struct sqb_remote_mailbox {
 	const char *path;         /* base: its name here (mailbox.h) */
 	const char *mailboxid;    /* RFC 8474; "": the server has none */
 	bool subscribed;          /* base */
-	uint32_t uidvalidity;     /* 0: nothing was pulled yet */
+	uint32_t uidvalidity;     /* 0: nothing was pulled yet, or (after a */
+				  /* rescue) all is to be matched anew */
 	uint32_t uidnext;         /* UIDs below it were pulled; 0: none */
 	uint64_t highestmodseq;   /* changes up to it were pulled; 0: none */
 	uint64_t pushed;          /* modseq here up to which all was told */
@@ -95,7 +102,9 @@ enum sqb_err sqb_remote_message_forget(struct sqb_store *st,
 
 /*
  * Walk the remote rows of a mailbox with UIDs here of uid_lo..uid_hi, in the
- * order of these; or all of a mailbox in the order of the server's UIDs.
+ * order of these; its SYNCED ones in the order of the server's UIDs; or those
+ * of another state in the order of UIDs here.  error and more die with the next
+ * call on the walk.
  */
 struct sqb_remote_message_iter *
 sqb_remote_message_iter_begin(struct sqb_store *st, struct sqb_mailbox_id box,
@@ -103,9 +112,36 @@ sqb_remote_message_iter_begin(struct sqb_store *st, struct sqb_mailbox_id box,
 struct sqb_remote_message_iter *
 sqb_remote_message_iter_begin_remote(struct sqb_store *st,
 				     struct sqb_mailbox_id box);
+struct sqb_remote_message_iter *
+sqb_remote_message_iter_begin_state(struct sqb_store *st,
+				    struct sqb_mailbox_id box,
+				    enum sqb_remote_state state);
 bool sqb_remote_message_iter_next(struct sqb_remote_message_iter *it,
 				  struct sqb_remote_message *msg_r);
 enum sqb_err sqb_remote_message_iter_end(struct sqb_remote_message_iter **it);
+
+/*
+ * The difference: what is still to be told of a mailbox, O(changes).  Use
+ * sqb_read_begin() around both walks and sqb_last_modseq(), which is what
+ * pushed will be.
+ *
+ * changed: messages with modseq > since, in the order of UIDs, that have no
+ * remote row (remote_r->uid 0), a SENDING one, or flags or keywords other than
+ * their base.  A REFUSED one is not there.
+ * gone: remote rows of any state whose message was expunged with modseq > since
+ * (all whose message is gone if the journal does not go back so far, or there
+ * is no such mailbox any more), in the order of UIDs here.
+ */
+struct sqb_remote_changed_iter *
+sqb_remote_changed_iter_begin(struct sqb_store *st, struct sqb_mailbox_id box,
+			      uint64_t since);
+bool sqb_remote_changed_iter_next(struct sqb_remote_changed_iter *it,
+				  struct sqb_message *msg_r,
+				  struct sqb_remote_message *remote_r);
+enum sqb_err sqb_remote_changed_iter_end(struct sqb_remote_changed_iter **it);
+struct sqb_remote_message_iter *
+sqb_remote_gone_iter_begin(struct sqb_store *st, struct sqb_mailbox_id box,
+			   uint64_t since);
 
 /*
  * Where the server has this body: a SYNCED row of any mailbox, one whose
@@ -116,7 +152,10 @@ enum sqb_err sqb_remote_body_find(struct sqb_store *st, struct sqb_body_id body,
 				  struct sqb_mailbox_id *box_r,
 				  uint32_t *remote_uid_r, bool *gone_r);
 
-/* All REFUSED rows are forgotten, so that they are tried again. */
+/*
+ * All REFUSED rows are forgotten, so that they are tried again: pushed is set
+ * back for the walks above to find their messages.
+ */
 enum sqb_err sqb_remote_retry(struct sqb_store *st);
 
 /* Figures for people. */
@@ -130,8 +169,11 @@ enum sqb_err sqb_remote_counts(struct sqb_store *st,
 /*
  * A message whose body is still at the server.  It has the size that the
  * server tells, and looks as a file as on the wire (CRLF).  Reading it is
- * SQB_ABSENT (an answer) until it is filled.  As sqb_message_append() else.
+ * SQB_ABSENT (an answer) until it is filled; sqb_body_info() knows no hdr_size
+ * of it (0).  As sqb_message_append() else; SQB_LIMIT also: a size over
+ * SQB_ABSENT_SIZE_MAX, so that no server can make the counters overflow.
  */
+#define SQB_ABSENT_SIZE_MAX (UINT64_C(1) << 40)
 enum sqb_err sqb_message_append_absent(struct sqb_store *st,
 				       struct sqb_mailbox_id box,
 				       uint64_t vsize,
@@ -148,8 +190,8 @@ enum sqb_err sqb_message_fill(struct sqb_store *st, struct sqb_mailbox_id box,
 			      uint32_t uid, struct sqb_body_writer *w);
 
 /*
- * Walk messages with an absent body that the server has, those that came last
- * first: mailbox, UID here and there, size.
+ * Walk absent bodies that the server has, those with the latest date first, by
+ * one of their messages: mailbox, UID here and there, size, INTERNALDATE.
  */
 struct sqb_absent {
 	struct sqb_mailbox_id box;

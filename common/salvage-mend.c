@@ -47,7 +47,8 @@ static const char sql_numbers[] =
 	"  (SELECT coalesce(max(mailbox_id), 0) FROM message) + 1,"
 	"  (SELECT coalesce(max(id), 0) FROM temp.name) + 1),"
 	" next_body = max(coalesce(next_body, 1),"
-	"  (SELECT coalesce(max(id), 0) FROM body) + 1),"
+	"  (SELECT coalesce(max(id), 0) FROM body) + 1,"
+	"  (SELECT coalesce(max(body_id), 0) FROM body_absent) + 1),"
 	" next_modseq = max(coalesce(next_modseq, 1),"
 	"  (SELECT max(highestmodseq) FROM mailbox) + 1,"
 	"  (SELECT coalesce(max(modseq), 0) FROM message) + 1),"
@@ -293,9 +294,26 @@ static const char sql_no_free[] = "DELETE FROM body_free";
 static const char sql_eol[] =
 	"UPDATE body SET eol = 0 WHERE eol NOT IN (0, 1, 2)";
 
+/* Without its account a replica is none: what was fetched is mail as any. */
+#define WITHOUT_ACCOUNT(table) \
+	"DELETE FROM " table " WHERE NOT EXISTS (SELECT 1 FROM remote_account)"
+static const char sql_no_absent[] = WITHOUT_ACCOUNT("body_absent");
+static const char sql_no_boxes[] = WITHOUT_ACCOUNT("remote_mailbox");
+static const char sql_absent[] =
+	"DELETE FROM body_absent WHERE body_id IN (SELECT id FROM body)"
+	" OR body_id NOT IN (SELECT body_id FROM message)";
+static const char sql_remote_boxes[] =
+	"DELETE FROM remote_mailbox WHERE mailbox_id NOT IN"
+	" (SELECT id FROM mailbox WHERE id > 0) OR mailbox_id NOT IN"
+	" (SELECT min(mailbox_id) FROM remote_mailbox GROUP BY name)";
+static const char sql_remote_homeless[] =
+	"DELETE FROM remote_message"
+	" WHERE mailbox_id NOT IN (SELECT mailbox_id FROM remote_mailbox)";
+
 static const char *const mend_rows[] = {
-	sql_eol,     sql_attributes, sql_waiting, sql_freed,
-	sql_no_free, sql_chunks,     NULL,
+	sql_eol,      sql_attributes,   sql_waiting,         sql_freed,
+	sql_no_free,  sql_chunks,       sql_absent,          sql_no_absent,
+	sql_no_boxes, sql_remote_boxes, sql_remote_homeless, NULL,
 };
 
 enum sqb_err sqb_mend_rows(struct sqb_store *st)
@@ -344,6 +362,40 @@ static const char sql_psize[] =
 	"UPDATE message AS m SET psize = b.vsize FROM body b"
 	" WHERE b.id = m.body_id AND (m.psize > b.vsize"
 	"  OR (b.eol = 1 AND m.psize != b.vsize))";
+static const char sql_absent_psize[] =
+	"UPDATE message AS m SET psize = a.vsize FROM body_absent a"
+	" WHERE a.body_id = m.body_id AND m.psize != a.vsize";
+static const char sql_absent_left[] =
+	"DELETE FROM body_absent"
+	" WHERE body_id NOT IN (SELECT body_id FROM message)";
+
+/*
+ * What the server knows of messages that are gone would be told to it as
+ * expunges, and a loss must never become one there.  So the next pull begins
+ * anew; and it matches all messages anew where some are not known any more,
+ * which would else be sent a second time.
+ */
+static const char sql_remote_gone[] =
+	"DELETE FROM remote_message AS r WHERE NOT EXISTS (SELECT 1"
+	" FROM message g WHERE g.mailbox_id = r.mailbox_id AND g.uid = r.uid"
+	" AND g.body_id = r.body_id)";
+static const char sql_remote_more[] =
+	"DELETE FROM remote_keyword_more AS k"
+	" WHERE number NOT IN (SELECT number FROM keyword)"
+	" OR NOT EXISTS (SELECT 1 FROM remote_message r"
+	"  WHERE r.mailbox_id = k.mailbox_id AND r.uid = k.uid)";
+static const char sql_remote_flags[] =
+	"UPDATE remote_message AS r SET flags = (flags & 31)"
+	" + 32 * EXISTS (SELECT 1 FROM remote_keyword_more k"
+	"  WHERE k.mailbox_id = r.mailbox_id AND k.uid = r.uid),"
+	" keywords = keywords & (SELECT coalesce(sum(1 << number), 0)"
+	"  FROM keyword WHERE number < 63)";
+static const char sql_remote_anew[] =
+	"UPDATE remote_mailbox AS b SET uidnext = 0, highestmodseq = 0,"
+	" pushed = 0, uidvalidity = iif(EXISTS (SELECT 1 FROM message g"
+	"  WHERE g.mailbox_id = b.mailbox_id AND NOT EXISTS"
+	"   (SELECT 1 FROM remote_message r WHERE r.mailbox_id = g.mailbox_id"
+	"    AND r.uid = g.uid AND r.state = 0)), 0, uidvalidity)";
 static const char sql_no_shared[] = "DELETE FROM body_shared";
 static const char sql_shared[] =
 	"INSERT INTO body_shared (body_id, refs) SELECT body_id, count(*)"
@@ -370,9 +422,11 @@ static const char sql_copy[] =
 	"UPDATE mailbox SET boot_id = '" SQB_BOOT_ID_COPY "' WHERE id = 0";
 
 static const char *const mend_finish[] = {
-	sql_more,     sql_pop3,    sql_entries,   sql_row_flags, sql_eol_lost,
-	sql_eol_rows, sql_psize,   sql_no_shared, sql_shared,    sql_counters,
-	sql_recent,   sql_numbers, sql_copy,      NULL,
+	sql_more,        sql_pop3,         sql_entries,     sql_row_flags,
+	sql_eol_lost,    sql_eol_rows,     sql_psize,       sql_absent_psize,
+	sql_absent_left, sql_no_shared,    sql_shared,      sql_remote_gone,
+	sql_remote_more, sql_remote_flags, sql_remote_anew, sql_counters,
+	sql_recent,      sql_numbers,      sql_copy,        NULL,
 };
 
 enum sqb_err sqb_mend_finish(struct sqb_store *st)

@@ -37,6 +37,7 @@ enum sqb_page_use { /* as in the pointer map; 0: unknown */
 struct sqb_pages {
 	struct sqb_store *log; /* foreign: takes failures */
 	int db_fd, wal_fd;     /* own; -1: not there */
+	int schema;            /* 0: unknown (salvage.c) */
 	uint32_t count;        /* pages are 1..count */
 	uint32_t *frame;       /* own; frame of the WAL it is in, or 0 */
 	uint8_t *use;          /* own; enum sqb_page_use */

@@ -27,44 +27,57 @@
 struct source {
 	const char *name; /* in sqlite_schema */
 	bool index;       /* or without rowids, which is stored alike */
+	int since;        /* the schema that it came with */
 	const char *columns;
 	const char *insert; /* ?1.. are the columns */
 };
 
 static const struct source sources[] = {
-	{ "sqlite_schema", false, "TTTnT",
+	{ "sqlite_schema", false, 1, "TTTnT",
 	  "INSERT OR IGNORE INTO temp.root (name, page) VALUES (?2, ?4)" },
-	{ "sqlite_autoindex_mailbox_1", true, "Ntn",
+	{ "sqlite_autoindex_mailbox_1", true, 1, "Ntn",
 	  "INSERT OR IGNORE INTO temp.name (parent_id, name, id)"
 	  " VALUES (?1, ?2, ?3)" },
-	{ "mailbox", false, "kNtbnnnnnnnnnnNNNNT",
+	{ "mailbox", false, 1, "kNtbnnnnnnnnnnNNNNT",
 	  "INSERT OR IGNORE INTO mailbox VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7,"
 	  " ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)" },
-	{ "subscription", true, "t",
+	{ "subscription", true, 1, "t",
 	  "INSERT OR IGNORE INTO subscription VALUES (?1)" },
-	{ "attribute", true, "ntbi",
+	{ "attribute", true, 1, "ntbi",
 	  "INSERT OR IGNORE INTO attribute VALUES (?1, ?2, ?3, ?4)" },
-	{ "keyword", false, "kt",
+	{ "keyword", false, 1, "kt",
 	  "INSERT OR IGNORE INTO keyword VALUES (?1, ?2)" },
-	{ "message", true, "nnnniniinn",
+	{ "message", true, 1, "nnnniniinn",
 	  "INSERT OR IGNORE INTO message VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7,"
 	  " ?8, ?9, ?10)" },
-	{ "keyword_more", true, "nnn",
+	{ "keyword_more", true, 1, "nnn",
 	  "INSERT OR IGNORE INTO keyword_more VALUES (?1, ?2, ?3)" },
-	{ "pop3", true, "nnTn",
+	{ "pop3", true, 1, "nnTn",
 	  "INSERT OR IGNORE INTO pop3 VALUES (?1, ?2, ?3, ?4)" },
-	{ "entry_name", true, "nxn", /* text in schema 1 */
+	{ "entry_name", true, 1, "nxn", /* text in schema 1 */
 	  "INSERT OR IGNORE INTO entry_name"
 	  " VALUES (?1, CAST(?2 AS BLOB), ?3)" },
-	{ "body", false, "kbnnniinb",
+	{ "body", false, 1, "kbnnniinb",
 	  "INSERT OR IGNORE INTO body VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8,"
 	  " ?9)" },
-	{ "body_chunk", false, "nnb",
+	{ "body_chunk", false, 1, "nnb",
 	  "INSERT OR IGNORE INTO body_chunk VALUES (?1, ?2, ?3)" },
-	{ "body_eol", true, "nnb",
+	{ "body_eol", true, 2, "nnb",
 	  "INSERT OR IGNORE INTO body_eol VALUES (?1, ?2, ?3)" },
-	{ "body_free", false, "ki",
+	{ "body_free", false, 1, "ki",
 	  "INSERT OR IGNORE INTO body_free VALUES (?1, ?2)" },
+	{ "body_absent", false, 3, "kbni",
+	  "INSERT OR IGNORE INTO body_absent VALUES (?1, ?2, ?3, ?4)" },
+	{ "remote_account", false, 3, "kt",
+	  "INSERT OR IGNORE INTO remote_account VALUES (?1, ?2)" },
+	{ "remote_mailbox", false, 3, "kbtbnnnin",
+	  "INSERT OR IGNORE INTO remote_mailbox VALUES (?1, ?2, ?3, ?4, ?5,"
+	  " ?6, ?7, ?8, ?9)" },
+	{ "remote_message", true, 3, "nnnnninB",
+	  "INSERT OR IGNORE INTO remote_message VALUES (?1, ?2, ?3, ?4, ?5,"
+	  " ?6, ?7, ?8)" },
+	{ "remote_keyword_more", true, 3, "nnn",
+	  "INSERT OR IGNORE INTO remote_keyword_more VALUES (?1, ?2, ?3)" },
 };
 #define SOURCES (sizeof(sources) / sizeof(*sources))
 
@@ -135,6 +148,8 @@ static bool column_fits(char want, const struct sqb_value *v)
 		return v->type == SQLITE_NULL || v->type == SQLITE_TEXT;
 	case 'b':
 		return v->type == SQLITE_BLOB;
+	case 'B':
+		return v->type == SQLITE_NULL || v->type == SQLITE_BLOB;
 	case 'x':
 		return v->type == SQLITE_TEXT || v->type == SQLITE_BLOB;
 	}
@@ -358,6 +373,9 @@ static enum sqb_err next_source(struct sqb_trees *t)
 		q = sqb_stmt(t->st, sql_root);
 		sqlite3_bind_text(q, 1, t->source->name, -1, SQLITE_STATIC);
 		err = sqb_run_int64(t->st, q, &root);
+		if (err == SQB_NOTFOUND && t->pages->schema != 0 &&
+		    t->pages->schema < t->source->since)
+			return SQB_OK;
 		if (err == SQB_NOTFOUND) {
 			q = sqb_stmt(t->st, sql_usual_root);
 			sqlite3_bind_text(q, 1, t->source->name, -1,

@@ -103,8 +103,10 @@ static enum sqb_err check_version(struct sqb_salvage *s)
 	if (err != SQB_OK)
 		return err == SQB_CORRUPT ? SQB_OK : err;
 	version = (int)sqb_big32(page + VERSION_OFFSET);
-	if (sqb_big32(page + APPLICATION_OFFSET) != SQB_APPLICATION_ID ||
-	    version <= SQB_SCHEMA_VERSION)
+	if (sqb_big32(page + APPLICATION_OFFSET) != SQB_APPLICATION_ID)
+		return SQB_OK;
+	s->pages.schema = version;
+	if (version <= SQB_SCHEMA_VERSION)
 		return SQB_OK;
 	return sqb_fail(s->log, SQB_NEWER,
 			"%s has schema %d, but this program knows only those "
@@ -340,11 +342,17 @@ static const char sql_lost[] =
 	"INSERT INTO temp.lost (mailbox_id, uid, why)"
 	" SELECT g.mailbox_id, g.uid, CASE"
 	" WHEN bad.why IS NOT NULL THEN bad.why"
-	" WHEN b.id IS NULL THEN 'its body is lost'"
+	" WHEN b.id IS NULL AND a.body_id IS NOT NULL AND a.vsize = g.vsize"
+	"  THEN 'its body is at the server, but not known as what'"
+	" WHEN b.id IS NULL AND a.body_id IS NULL THEN 'its body is lost'"
 	" ELSE 'its row tells of another size than its body has' END"
 	" FROM message g LEFT JOIN temp.bad ON bad.body_id = g.body_id"
-	" LEFT JOIN body b ON b.id = g.body_id WHERE bad.why IS NOT NULL"
-	" OR b.id IS NULL OR b.vsize != g.vsize";
+	" LEFT JOIN body b ON b.id = g.body_id"
+	" LEFT JOIN body_absent a ON a.body_id = g.body_id"
+	" WHERE bad.why IS NOT NULL"
+	" OR g.vsize IS NOT coalesce(b.vsize, a.vsize)"
+	" OR (b.id IS NULL AND NOT EXISTS (SELECT 1 FROM remote_message r"
+	"  WHERE r.body_id = g.body_id AND r.state = 0))";
 static const char sql_losses[] =
 	"SELECT mailbox_id, uid, why FROM temp.lost"
 	" UNION ALL SELECT NULL, b.body_id, b.why FROM temp.bad b"

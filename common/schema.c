@@ -34,6 +34,59 @@
 	"  data BLOB NOT NULL               -- a zstd frame; empty: not kept\n" \
 	") STRICT;\n"
 
+/* What came with schema 3. */
+#define SQB_SQL_BODY_ABSENT \
+	"CREATE TABLE body_absent (         -- bodies that are still at the server\n" \
+	"  body_id INTEGER PRIMARY KEY,     -- as body.id, which has no such row\n" \
+	"  guid BLOB NOT NULL CHECK (length(guid) = 16),\n" \
+	"  vsize INTEGER NOT NULL CHECK (vsize >= 0),\n" \
+	"  date INTEGER NOT NULL            -- as body.date\n" \
+	") STRICT;\n" \
+	"CREATE INDEX body_absent_date ON body_absent (date);\n"
+
+#define SQB_SQL_REMOTE \
+	"CREATE TABLE remote_account (      -- what this store is a replica of;\n" \
+	"  id INTEGER PRIMARY KEY CHECK (id = 1), -- no row: of nothing\n" \
+	"  url TEXT NOT NULL CHECK (length(url) > 0)\n" \
+	") STRICT;\n" \
+	"CREATE TABLE remote_mailbox (      -- outlives its mailbox; see remote.h\n" \
+	"  mailbox_id INTEGER PRIMARY KEY,\n" \
+	"  name BLOB NOT NULL CHECK (length(name) > 0), -- at the server\n" \
+	"  path TEXT NOT NULL CHECK (length(path) > 0), -- base: full name here\n" \
+	"  mailboxid BLOB NOT NULL,         -- empty: the server has none\n" \
+	"  subscribed INTEGER NOT NULL CHECK (subscribed IN (0, 1)), -- base\n" \
+	"  uidvalidity INTEGER NOT NULL CHECK (uidvalidity BETWEEN 0 AND 4294967295),\n" \
+	"  uidnext INTEGER NOT NULL CHECK (uidnext BETWEEN 0 AND 4294967295),\n" \
+	"  highestmodseq INTEGER NOT NULL CHECK (highestmodseq >= 0),\n" \
+	"  pushed INTEGER NOT NULL CHECK (pushed >= 0) -- modseq here\n" \
+	") STRICT;\n" \
+	"CREATE TABLE remote_message (      -- outlives its message\n" \
+	"  mailbox_id INTEGER NOT NULL,\n" \
+	"  uid INTEGER NOT NULL CHECK (uid BETWEEN 1 AND 4294967295),\n" \
+	"  remote_uid INTEGER NOT NULL CHECK (remote_uid BETWEEN 0 AND 4294967295),\n" \
+	"  state INTEGER NOT NULL CHECK (state BETWEEN 0 AND 2), -- remote.h\n" \
+	"  flags INTEGER NOT NULL,          -- base, as in message; 32: has rows in\n" \
+	"                                   -- remote_keyword_more\n" \
+	"  keywords INTEGER NOT NULL,       -- base\n" \
+	"  body_id INTEGER NOT NULL,\n" \
+	"  error BLOB,                      -- the server's words\n" \
+	"  PRIMARY KEY (mailbox_id, uid),\n" \
+	"  CHECK (state != 0 OR remote_uid > 0)\n" \
+	") WITHOUT ROWID, STRICT;\n" \
+	"CREATE UNIQUE INDEX remote_message_uid\n" \
+	"  ON remote_message (mailbox_id, remote_uid) WHERE state = 0;\n" \
+	"CREATE INDEX remote_message_state\n" \
+	"  ON remote_message (state, mailbox_id) WHERE state != 0;\n" \
+	"CREATE INDEX remote_message_body ON remote_message (body_id);\n" \
+	"CREATE TABLE remote_keyword_more ( -- base: keyword numbers 63 and up\n" \
+	"  mailbox_id INTEGER NOT NULL,\n" \
+	"  uid INTEGER NOT NULL,\n" \
+	"  number INTEGER NOT NULL CHECK (number >= 63),\n" \
+	"  PRIMARY KEY (mailbox_id, uid, number)\n" \
+	") WITHOUT ROWID, STRICT;\n"
+
+const char sqb_schema_3[] = SQB_SQL_BODY_ABSENT SQB_SQL_REMOTE;
+
 /* In schema 1, names were text. */
 const char sqb_schema_2[] =
 	SQB_SQL_MAILBOX_PARENT SQB_SQL_BODY_EOL SQB_SQL_BODY_TEXT
@@ -167,4 +220,6 @@ const char sqb_schema[] =
 	"  body_id INTEGER PRIMARY KEY,\n"
 	"  since INTEGER NOT NULL           -- unix seconds\n"
 	") STRICT;\n"
-	"CREATE INDEX body_free_since ON body_free (since);\n";
+	"CREATE INDEX body_free_since ON body_free (since);\n"
+
+	SQB_SQL_BODY_ABSENT SQB_SQL_REMOTE;

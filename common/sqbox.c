@@ -17,6 +17,7 @@
 
 #include "common/check.h"
 #include "common/maintain.h"
+#include "common/remote.h"
 #include "common/salvage.h"
 #include "common/store.h"
 
@@ -62,6 +63,7 @@ static int exit_code(enum sqb_err err)
 	case SQB_DENIED:
 		return EX_NOPERM;
 	case SQB_BUSY:
+	case SQB_ABSENT:
 		return EX_TEMPFAIL;
 	case SQB_FULL:
 	case SQB_IO:
@@ -176,7 +178,24 @@ static int run_check(const struct args *args)
 	return problems == 0 ? EX_OK : EX_DAMAGED;
 }
 
-static void print_stat(const struct sqb_store_stat *s, bool json)
+/* In JSON, octets that are none of a text's stay as they are. */
+static void print_json_string(const char *text)
+{
+	putchar('"');
+	for (; *text != '\0'; text++) {
+		if (*text == '"' || *text == '\\')
+			printf("\\%c", *text);
+		else if ((unsigned char)*text < ' ')
+			printf("\\u%04x", (unsigned char)*text);
+		else
+			putchar(*text);
+	}
+	putchar('"');
+}
+
+/* account: NULL if the store is no replica. */
+static void print_stat(const struct sqb_store_stat *s, const char *account,
+		       bool json)
 {
 	const struct {
 		const char *name;
@@ -192,6 +211,7 @@ static void print_stat(const struct sqb_store_stat *s, bool json)
 		{ "vsize", s->vsize },
 		{ "bodies", s->bodies },
 		{ "bodies_free", s->bodies_free },
+		{ "bodies_absent", s->bodies_absent },
 		{ "modseq", s->modseq },
 		{ "db_bytes", s->db_bytes },
 		{ "wal_bytes", s->wal_bytes },
@@ -200,9 +220,18 @@ static void print_stat(const struct sqb_store_stat *s, bool json)
 	const size_t count = sizeof(rows) / sizeof(rows[0]);
 	size_t i;
 
+	if (json)
+		putchar('{');
+	if (account != NULL && json) {
+		fputs("\"account\": ", stdout);
+		print_json_string(account);
+		fputs(",\n ", stdout);
+	} else if (account != NULL) {
+		printf("%-14s %s\n", "account", account);
+	}
 	for (i = 0; i < count; i++) {
 		if (json)
-			printf("%s\"%s\": %" PRIu64 "%s", i == 0 ? "{" : " ",
+			printf("%s\"%s\": %" PRIu64 "%s", i == 0 ? "" : " ",
 			       rows[i].name, rows[i].value,
 			       i + 1 < count ? ",\n" : "}\n");
 		else
@@ -214,6 +243,7 @@ static void print_stat(const struct sqb_store_stat *s, bool json)
 static int run_stat(const struct args *args)
 {
 	struct sqb_store_stat stat;
+	char *account = NULL;
 	struct sqb_store *st;
 	enum sqb_err err;
 	int code;
@@ -221,10 +251,13 @@ static int run_stat(const struct args *args)
 	if (!open_store(args, &st, &code))
 		return code;
 	err = sqb_store_stat(st, &stat);
-	if (err != SQB_OK)
+	if (err == SQB_OK)
+		err = sqb_remote_account_get(st, &account);
+	if (err != SQB_OK && err != SQB_NOTFOUND)
 		return fail_store(&st, err);
 	sqb_store_close(&st);
-	print_stat(&stat, args->json);
+	print_stat(&stat, account, args->json);
+	free(account);
 	return EX_OK;
 }
 

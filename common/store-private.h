@@ -14,14 +14,14 @@
 
 /* For the files of common/ only: what a store is made of. */
 
-#define SQB_SCHEMA_VERSION 2
+#define SQB_SCHEMA_VERSION 3
 #define SQB_APPLICATION_ID 0x73716278 /* "sqbx" */
 
 /* boot_id of a store made by sqb_backup() and not opened since. */
 #define SQB_BOOT_ID_COPY "copy"
 
-/* All of it, and the step from 1 to 2 (schema.c). */
-extern const char sqb_schema[], sqb_schema_2[];
+/* All of it, and the steps to 2 and 3 from the one before (schema.c). */
+extern const char sqb_schema[], sqb_schema_2[], sqb_schema_3[];
 
 /* A write transaction; all but serial is zero outside (txn.c). */
 struct sqb_txn {
@@ -92,6 +92,9 @@ struct sqb_store {
 
 	/* Keywords (keyword.c). */
 	struct sqb_keyword_cache *keywords; /* own; NULL before the first use */
+
+	/* Replicas (remote-message.c). */
+	char *remote_error; /* own; what was handed out last, or NULL */
 };
 
 /* A handle that is not open yet, and the end of one that is not any more. */

@@ -2,7 +2,8 @@
 /* Copyright (c) 2026 the sqbox authors */
 /*
  * Figures of the whole store.  They come from counters and small tables:
- * nothing here reads what grows with the mail.
+ * nothing here reads what grows with the mail, but for the list of what a
+ * replica has not fetched.
  */
 #include "common/store-private.h"
 
@@ -19,7 +20,8 @@ static const char sql_others[] =
 	" (SELECT ifnull(sum(refs - 1), 0) FROM body_shared),"
 	" (SELECT next_modseq - 1 FROM mailbox WHERE id = 0),"
 	" (SELECT count(*) FROM keyword),"
-	" (SELECT count(*) FROM subscription)";
+	" (SELECT count(*) FROM subscription),"
+	" (SELECT count(*) FROM body_absent) -- scans";
 
 static const char sql_page_size[] = "PRAGMA page_size";
 static const char sql_page_count[] = "PRAGMA page_count";
@@ -56,8 +58,10 @@ static enum sqb_err read_others(struct sqb_store *st,
 	if (!sqb_step(st, q, &err))
 		return err;
 	stat->bodies_free = (uint64_t)sqlite3_column_int64(q, 0);
+	stat->bodies_absent = (uint64_t)sqlite3_column_int64(q, 5);
 	stat->bodies = stat->messages + stat->bodies_free -
-		       (uint64_t)sqlite3_column_int64(q, 1);
+		       (uint64_t)sqlite3_column_int64(q, 1) -
+		       stat->bodies_absent;
 	stat->modseq = (uint64_t)sqlite3_column_int64(q, 2);
 	stat->keywords = (uint32_t)sqlite3_column_int64(q, 3);
 	stat->subscriptions = (uint32_t)sqlite3_column_int64(q, 4);

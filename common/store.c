@@ -230,6 +230,7 @@ void sqb_store_free(struct sqb_store *st)
 {
 	sqb_body_free_buffers(st);
 	sqb_keyword_free_cache(st);
+	free(st->remote_error);
 	free(st->stmts); /* left by a child process only */
 	close_fd(st->notify_fd);
 	close_fd(st->lock_fd);

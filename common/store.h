@@ -84,10 +84,11 @@ struct sqb_store_stat {
 	uint32_t schema;
 	uint32_t mailboxes, noselect;
 	uint64_t messages, unseen;
-	uint64_t vsize;       /* sum of RFC822.SIZE of all messages */
-	uint64_t bodies;      /* a body shared by copies counts once */
-	uint64_t bodies_free; /* unreferenced, waiting for sqb_purge() */
-	uint64_t modseq;      /* the highest given out */
+	uint64_t vsize;         /* sum of RFC822.SIZE of all messages */
+	uint64_t bodies;        /* a body shared by copies counts once */
+	uint64_t bodies_free;   /* unreferenced, waiting for sqb_purge() */
+	uint64_t bodies_absent; /* of a replica; they are not in bodies */
+	uint64_t modseq;        /* the highest given out */
 	uint64_t db_bytes, wal_bytes, free_bytes; /* free: inside store.db */
 	uint32_t keywords, subscriptions;
 };

@@ -31,6 +31,7 @@ static int exit_code(enum sqb_err err)
 	case SQB_READONLY:
 		return EX_NOPERM;
 	case SQB_BUSY:
+	case SQB_ABSENT:
 		return EX_TEMPFAIL;
 	case SQB_FULL:
 	case SQB_IO:

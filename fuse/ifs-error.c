@@ -36,6 +36,8 @@ int ifs_errno(struct ifs_fs *fs, struct sqb_store *st, enum sqb_err err)
 		return EROFS;
 	case SQB_DENIED:
 		return EACCES;
+	case SQB_ABSENT:
+		return EHOSTDOWN;
 	case SQB_NOTOURS:
 	case SQB_NEWER:
 	case SQB_CORRUPT:

@@ -47,6 +47,10 @@ static bool sqbox_error_for_client(enum sqb_err err, enum mail_error *error_r,
 		*text_r = "The account is read-only now";
 		*log_r = TRUE;
 		return TRUE;
+	case SQB_ABSENT:
+		*error_r = MAIL_ERROR_TEMP;
+		*text_r = "The message was not fetched from the server yet";
+		return TRUE;
 	case SQB_DENIED:
 	case SQB_NOTOURS:
 	case SQB_NEWER:

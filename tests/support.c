@@ -136,8 +136,9 @@ int t_lock_fd(const char *dir)
 }
 
 static const char *const large_tables[] = {
-	"message", "body",       "body_chunk", "expunged",  "keyword_more",
-	"pop3",    "entry_name", "body_eol",   "body_text",
+	"message",      "body",           "body_chunk",          "expunged",
+	"keyword_more", "pop3",           "entry_name",          "body_eol",
+	"body_text",    "remote_message", "remote_keyword_more", "body_absent",
 };
 
 static size_t word_length(const char *text)

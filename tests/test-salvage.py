@@ -231,7 +231,7 @@ class Salvage(unittest.TestCase):
                          " WHERE type = 'table'"):
             columns = len(sql(self.store, f'PRAGMA table_info({name})'))
             if name not in made_anew:
-                self.assertRegex(source, rf'{{ "{name}", \w+, "\w{{{columns}}}"')
+                self.assertRegex(source, rf'{{ "{name}", \w+, \d, "\w{{{columns}}}"')
 
     def test_its_numbers_move_on(self):
         """I1, I2: as after a restore, none is given out twice."""
