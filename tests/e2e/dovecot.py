@@ -135,11 +135,12 @@ class Server:
     fmt: mail format of `mail_location`, or a whole location with a colon.
     plugins: what mail_plugins holds beside sqbox.  config: more lines, which
     come last and so override anything.  users: {name: password} of accounts
-    with a password of their own; any other name logs in with PASSWORD.
+    with a password of their own; any other name logs in with PASSWORD.  tls: a
+    tls.Certificate; then there are STARTTLS and imaps_port.
     """
 
     def __init__(self, fmt, plugins='', config='', users=None,
-                 imap_plugins='', separator='/', listen=True):
+                 imap_plugins='', separator='/', listen=True, tls=None):
         self.fmt = fmt
         self.plugins = plugins
         self.imap_plugins = imap_plugins
@@ -147,6 +148,7 @@ class Server:
         self.users = users or {}
         self.separator = separator
         self.listen = listen
+        self.tls = tls
         self.process = None
         self.log_seen = 0
         self.dir = tempfile.mkdtemp(prefix='sqbox-e2e-')
@@ -301,7 +303,7 @@ protocol imap {{
             text += ('default_vsz_limit = 0\n'
                      f'import_environment = $import_environment '
                      f'LD_PRELOAD={preload} ASAN_OPTIONS=detect_leaks=0\n')
-        return text + self.config
+        return text + self._config_tls() + self.config
 
     @staticmethod
     def _config_2_3_ordinary_user():
@@ -352,13 +354,33 @@ userdb static {{
             text += f'protocol imap {{\n  mail_plugins/{name} = yes\n}}\n'
         if os.geteuid() != 0:
             text += self._config_2_3_ordinary_user()
-        return text + self.config
+        return text + self._config_tls() + self.config
+
+    def _config_tls(self):
+        if self.tls is None:
+            return ''
+        if version() < (2, 4):
+            text = (f'ssl_cert = <{self.tls.cert}\n'
+                    f'ssl_key = <{self.tls.key}\n')
+        else:
+            text = (f'ssl_server_cert_file = {self.tls.cert}\n'
+                    f'ssl_server_key_file = {self.tls.key}\n')
+        return text + f'''
+ssl = yes
+service imap-login {{
+  inet_listener imaps {{
+    port = {self.imaps_port}
+    ssl = yes
+  }}
+}}
+'''
 
     # Start and stop
 
     def start(self):
         for _ in range(5):
-            self.imap_port, self.pop3_port, self.lmtp_port = free_ports(3)
+            (self.imap_port, self.imaps_port, self.pop3_port,
+             self.lmtp_port) = free_ports(4)
             self._write_config()
             self._spawn()
             if self._answers():

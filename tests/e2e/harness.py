@@ -25,6 +25,7 @@ import unittest
 import dovecot
 import lmtp
 import pop3
+import tls
 from imap import Imap
 
 FORMAT = os.environ.get('SQBOX_TEST_FORMAT', 'sqbox')
@@ -66,6 +67,7 @@ class ServerCase(unittest.TestCase):
     config_2_4 = None       # the same for Dovecot 2.4, where it differs
     users = {}
     separator = '/'
+    certified = None        # the server's name, 'DNS:localhost': it has TLS
     allowed_errors = ()     # patterns of log lines that are no failure
     maxDiff = None
     _accounts = 0
@@ -83,6 +85,10 @@ class ServerCase(unittest.TestCase):
         args = dict(fmt=cls.fmt, plugins=cls.plugins, config=config,
                     imap_plugins=cls.imap_plugins, users=cls.users,
                     separator=cls.separator)
+        if cls.certified is not None:
+            cls.authority = tls.Authority()
+            cls.addClassCleanup(cls.authority.close)
+            args.update(tls=cls.authority.issue(cls.certified))
         args.update(changes)
         server = dovecot.Server(**args)
         cls.addClassCleanup(cls._end_server, server)

@@ -6,7 +6,6 @@
 import os
 import socket
 import ssl
-import subprocess
 
 import dovecot
 import harness
@@ -289,38 +288,11 @@ plugin {{
 
 
 class Tls(harness.ServerCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.server = server = dovecot.Server(cls.fmt)
-        cls.addClassCleanup(cls._end_server, server)
-        cert, key = (os.path.join(server.dir, n) for n in ('cert', 'key'))
-        try:
-            subprocess.run(
-                ['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt',
-                 'ec_paramgen_curve:P-256', '-nodes', '-days', '2',
-                 '-subj', '/CN=localhost', '-addext',
-                 'subjectAltName=IP:127.0.0.1', '-out', cert, '-keyout', key],
-                check=True, capture_output=True)
-        except FileNotFoundError:
-            raise AssertionError('the openssl program is not installed')
-        cls.imaps_port, = dovecot.free_ports(1)
-        server.config = f'''
-ssl = yes
-ssl_cert = <{cert}
-ssl_key = <{key}
-disable_plaintext_auth = yes
-service imap-login {{
-  inet_listener imaps {{
-    port = {cls.imaps_port}
-    ssl = yes
-  }}
-}}
-'''
-        cls.cert = cert
-        server.start()
+    certified = 'IP:127.0.0.1'
+    config = 'disable_plaintext_auth = yes\n'
 
     def secure(self, client):
-        context = ssl.create_default_context(cafile=self.cert)
+        context = ssl.create_default_context(cafile=self.authority.cafile)
         client.sock = context.wrap_socket(client.sock,
                                           server_hostname='127.0.0.1')
 
@@ -339,8 +311,9 @@ service imap-login {{
 
     def test_imaps(self):
         """S2: the IMAPS port speaks TLS from the first octet."""
-        context = ssl.create_default_context(cafile=self.cert)
-        with socket.create_connection(('127.0.0.1', self.imaps_port)) as sock:
+        context = ssl.create_default_context(cafile=self.authority.cafile)
+        address = '127.0.0.1', self.server.imaps_port
+        with socket.create_connection(address) as sock:
             with context.wrap_socket(sock, server_hostname='127.0.0.1') as tls:
                 lines = tls.makefile('rb')
                 self.assertTrue(lines.readline().startswith(b'* OK '))
