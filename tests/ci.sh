@@ -67,7 +67,7 @@ sanitizers)
 	;;
 threads)
 	build_release CC=gcc --enable-sanitizers=thread --without-dovecot
-	make check TESTS=tests/test-threads
+	make check TESTS='tests/test-threads tests/test-imap-client'
 	SQBOX_BUILDDIR=$PWD
 	export SQBOX_BUILDDIR
 	for test in "$top"/tests/e2e/test-mount-*.py; do

@@ -3,9 +3,9 @@
 /*
  * imap-probe HOST PORT USER [OPTION ...]: the IMAP client at a command line.
  *
- * Options: starttls, oauth, interrupt (before it connects), mechanism=NAME,
- * cafile=FILE, timeout=MILLISECONDS.  The first line of stdin is the password,
- * each further one a command: IMAP, or
+ * Options: starttls, oauth, mechanism=NAME, cafile=FILE, certfile=FILE (then no
+ * password is sent), timeout=MILLISECONDS.  SIGINT stops the client.  The first
+ *line of stdin is the password, each further one a command: IMAP, or
  *
  *	append MAILBOX SIZE	so many octets
  *	idle MILLISECONDS
@@ -25,7 +25,8 @@
 
 #define CHUNK (64 * 1024)
 
-static char *password; /* own */
+static char *password;         /* own */
+static struct imap_wake *wake; /* own */
 static uint64_t part_size;
 static uint32_t part_sum;
 
@@ -96,12 +97,12 @@ static void set_option(struct imap_account *account, char *option)
 		account->starttls = true;
 	else if (strcmp(option, "oauth") == 0)
 		account->oauth = true;
-	else if (strcmp(option, "interrupt") == 0)
-		imap_wake_stop(account->wake);
 	else if (value != NULL && strcmp(option, "mechanism") == 0)
 		account->mechanism = value;
 	else if (value != NULL && strcmp(option, "cafile") == 0)
 		account->cafile = value;
+	else if (value != NULL && strcmp(option, "certfile") == 0)
+		account->certfile = value, account->secret = NULL;
 	else if (value != NULL && strcmp(option, "timeout") == 0)
 		account->timeout = (unsigned int)strtoul(value, NULL, 10);
 	else
@@ -119,6 +120,12 @@ static char *read_line(void)
 	}
 	line[strcspn(line, "\n")] = '\0';
 	return line;
+}
+
+static void on_interrupt(int number)
+{
+	(void)number;
+	imap_wake_stop(wake);
 }
 
 static enum imap_err append(struct imap_client *client, const char *args)
@@ -214,12 +221,13 @@ int main(int argc, char *argv[])
 	account.host = argv[1];
 	account.port = (uint16_t)strtoul(argv[2], NULL, 10);
 	account.user = argv[3];
-	account.wake = imap_wake_new();
+	account.wake = wake = imap_wake_new();
 	for (int i = 4; i < argc; i++)
 		set_option(&account, argv[i]);
 	password = read_line();
-	if (password == NULL || account.wake == NULL)
+	if (password == NULL || wake == NULL)
 		return 64;
+	(void)signal(SIGINT, on_interrupt);
 	err = imap_connect(&account, &transport, &why);
 	if (err == IMAP_OK)
 		err = imap_client_open(transport, &handler, &client, &why);
@@ -228,7 +236,7 @@ int main(int argc, char *argv[])
 	else
 		answer(err, why);
 	imap_client_close(&client);
-	imap_wake_free(&account.wake);
+	imap_wake_free(&wake);
 	free(why);
 	free(password);
 	return err == IMAP_OK ? EXIT_SUCCESS : EXIT_FAILURE;

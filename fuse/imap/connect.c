@@ -242,6 +242,8 @@ static enum imap_err set_login(CURL *easy, const struct imap_account *account,
 		auth = sqb_xasprintf("AUTH=%s", account->mechanism);
 	else if (account->oauth)
 		auth = sqb_xstrdup("AUTH=OAUTHBEARER;AUTH=XOAUTH2");
+	else if (secret == NULL)
+		auth = sqb_xstrdup("AUTH=EXTERNAL");
 	if (code == CURLE_OK)
 		code = set_text(easy, CURLOPT_LOGIN_OPTIONS, auth);
 	free(auth);

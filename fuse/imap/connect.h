@@ -20,7 +20,7 @@ struct imap_account {
 	/*
 	 * The password, or with oauth the access token, to free(); NULL, and
 	 * *why_r to free(): there is none.  Asked for at each connect; what it
-	 * returns is wiped.  Itself NULL: none is needed, as certfile is.
+	 * returns is wiped.  Itself NULL: certfile says who we are (EXTERNAL).
 	 */
 	char *(*secret)(void *ctx, char **why_r);
 	void *secret_ctx;

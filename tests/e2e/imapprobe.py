@@ -2,6 +2,7 @@
 # Copyright (c) 2026 the sqbox authors
 """tests/imap-probe: our IMAP client, told what to do line by line."""
 
+import signal
 import subprocess
 
 import dovecot
@@ -9,16 +10,26 @@ from store import built
 
 
 class Probe:
-    """A connection, or the attempt of one: result is 'ok' or 'tls: why'."""
+    """A connection, or the attempt of one: result is 'ok' or 'tls: why'; if it
+    was not waited for, after connected()."""
 
     def __init__(self, host, port, user, *options,
-                 password=dovecot.PASSWORD):
+                 password=dovecot.PASSWORD, wait=True):
         self.dialogue = []
         self.process = subprocess.Popen(
             [built('tests/imap-probe'), host, str(port), user, *options],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.greeting, self.result = self.cmd(password)
-        self.can = {line.removeprefix('can ') for line in self.greeting}
+        self.begin(password)
+        if wait:
+            self.connected()
+
+    def connected(self):
+        greeting, self.result = self.finish()
+        self.can = {line.removeprefix('can ') for line in greeting}
+        return self.result
+
+    def interrupt(self):
+        self.process.send_signal(signal.SIGINT)
 
     def begin(self, line):
         """Without waiting for its end: then finish()."""

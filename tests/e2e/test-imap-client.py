@@ -3,6 +3,7 @@
 # Copyright (c) 2026 the sqbox authors
 """The IMAP client of imapfs (fuse/imap/): TLS, logins, and a real server."""
 
+import base64
 import os
 import signal
 import socket
@@ -16,7 +17,7 @@ from mails import mail
 from tls import Authority
 
 LARGE = 30 << 20
-MEMORY_SLACK = 8 << 10      # KiB that a message of any size may need
+MEMORY_SLACK = 16 << 10     # KiB that a message of any size may need
 TIMEOUT = 'timeout=2000'    # for tests in which it passes
 
 
@@ -99,10 +100,6 @@ class Connect(ClientCase):
                 self.clients.append(probe)
                 self.assert_result(probe.result, 'lost')
 
-    def test_interrupted(self):
-        probe = self.probe('interrupt')
-        self.assert_result(probe.result, 'interrupted')
-
 
 class Dialogue(ClientCase):
     plugins = 'zlib'
@@ -183,10 +180,12 @@ class Scripted(threading.Thread):
         self.context.load_cert_chain(certificate.cert, certificate.key)
         self.greeting, self.answers = greeting, answers
         self.heard = []
+        self.accepted = threading.Event()
         self.start()
 
     def run(self):
         connection, _ = self.socket.accept()
+        self.accepted.set()
         try:
             self._serve(connection)
         except OSError:
@@ -225,21 +224,92 @@ class Scripted(threading.Thread):
 
 
 CAPABILITY = b'* CAPABILITY IMAP4rev1 STARTTLS\r\n% OK\r\n'
-READY = (b'* CAPABILITY IMAP4rev1 AUTH=PLAIN SASL-IR\r\n% OK\r\n',
-         b'% OK logged in\r\n',
-         b'* CAPABILITY IMAP4rev1\r\n% OK\r\n')
+TLS = CAPABILITY, b'% OK begin TLS\r\n'
+LOGGED_IN = b'% OK logged in\r\n', b'* CAPABILITY IMAP4rev1\r\n% OK\r\n'
 
 
-class Attacks(ClientCase):
-    """What is between us and the server, or a server that lies."""
+def offer(mechanisms):
+    return b'* CAPABILITY IMAP4rev1 SASL-IR ' + mechanisms + b'\r\n% OK\r\n'
 
-    def attempt(self, *script, greeting=b'* OK ready\r\n'):
+
+READY = offer(b'AUTH=PLAIN'), *LOGGED_IN
+
+
+class ScriptedCase(ClientCase):
+    def attempt(self, *script, options=(TIMEOUT,), greeting=b'* OK ready\r\n',
+                wait=True):
         server = Scripted(self.server.tls, greeting, *script)
         self.addCleanup(server.close)
-        probe = Probe('localhost', server.port, 'user', 'starttls', TIMEOUT,
-                      'cafile=' + self.authority.cafile, password='secret')
+        probe = Probe('localhost', server.port, 'user', 'starttls', *options,
+                      'cafile=' + self.authority.cafile, password='secret',
+                      wait=wait)
         self.clients.append(probe)
         return server, probe
+
+
+class Login(ScriptedCase):
+    """What a server hears of the login."""
+
+    def test_tokens(self):
+        """With a token, whichever of the two mechanisms is offered."""
+        for mechanism, words in (
+                (b'XOAUTH2', b'user=user\1auth=Bearer secret\1\1'),
+                (b'OAUTHBEARER', b'n,a=user,')):
+            with self.subTest(mechanism=mechanism):
+                server, probe = self.attempt(
+                    *TLS, offer(b'AUTH=PLAIN AUTH=' + mechanism), *LOGGED_IN,
+                    options=['oauth'])
+                self.assertEqual(probe.result, 'ok')
+                line = server.heard[3]
+                self.assertIn(b'AUTHENTICATE ' + mechanism, line)
+                said = base64.b64decode(line.split()[-1])
+                self.assertTrue(said.startswith(words), said)
+                self.assertIn(b'auth=Bearer secret\1', said)
+
+    def test_token_is_no_password(self):
+        """A token is never sent as a password."""
+        server, probe = self.attempt(*TLS, *READY, options=['oauth'])
+        self.assert_result(probe.result, 'auth')
+        self.assertEqual(len(server.heard), 3)
+
+    def test_certificate(self):
+        """Who has a certificate needs no password."""
+        mine = self.authority.issue('DNS:client')
+        both = os.path.join(self.authority.dir, 'both.pem')
+        with open(both, 'w') as f:
+            for path in mine.cert, mine.key:
+                with open(path) as part:
+                    f.write(part.read())
+        server, probe = self.attempt(
+            *TLS, offer(b'AUTH=EXTERNAL AUTH=PLAIN'), *LOGGED_IN,
+            options=['certfile=' + both])
+        self.assertEqual(probe.result, 'ok')
+        self.assertIn(b'AUTHENTICATE EXTERNAL', server.heard[3])
+
+    def test_not_now(self):
+        """A server that can log in nobody said nothing of the password."""
+        server, probe = self.attempt(*TLS, READY[0],
+                                     b'% NO [UNAVAILABLE] in an hour\r\n')
+        self.assert_result(probe.result, 'lost', 'in an hour')
+
+    def test_interrupted(self):
+        """A connect is stopped where it is: no greeting, no answer."""
+        for script in (), TLS[:1], TLS, (*TLS, READY[0]):
+            with self.subTest(answers=len(script)):
+                server, probe = self.attempt(
+                    *script, wait=False, options=['timeout=600000'],
+                    greeting=b'* OK ready\r\n' if script else b'')
+                self.assertTrue(server.accepted.wait(60))
+                # The line that is not answered.
+                harness.wait_until(
+                    lambda: not script or len(server.heard) > len(script),
+                    'the script does not end')
+                probe.interrupt()
+                self.assert_result(probe.connected(), 'interrupted')
+
+
+class Attacks(ScriptedCase):
+    """What is between us and the server, or a server that lies."""
 
     def assert_nothing_told(self, server):
         """No password, in whatever form, was said."""
@@ -248,7 +318,7 @@ class Attacks(ClientCase):
                                                     b'STARTTLS', b'LOGOUT'))
 
     def test_script_is_right(self):
-        server, probe = self.attempt(CAPABILITY, b'% OK begin TLS\r\n', *READY)
+        server, probe = self.attempt(*TLS, *READY)
         self.assertEqual(probe.result, 'ok')
         self.assertIn(b'AUTHENTICATE PLAIN', server.heard[3])
 
@@ -266,8 +336,7 @@ class Attacks(ClientCase):
 
     def test_preauth_in_the_clear(self):
         """RFC 9051 11.1: PREAUTH would leave no place for STARTTLS."""
-        server, probe = self.attempt(CAPABILITY, b'% OK begin TLS\r\n',
-                                     greeting=b'* PREAUTH welcome\r\n')
+        server, probe = self.attempt(*TLS, greeting=b'* PREAUTH welcome\r\n')
         self.assertNotEqual(probe.result, 'ok')
         self.assert_nothing_told(server)
 
