@@ -14,6 +14,7 @@
  * Each command ends with a line "= ok", or "= no: why".  Exits 0 when it could
  * connect.
  */
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -122,10 +123,26 @@ static char *read_line(void)
 	return line;
 }
 
-static void on_interrupt(int number)
+static void *wait_for_interrupt(void *set)
 {
-	(void)number;
-	imap_wake_stop(wake);
+	int number;
+
+	if (sigwait(set, &number) == 0)
+		imap_wake_stop(wake);
+	return NULL;
+}
+
+static void stop_by_interrupt(void)
+{
+	static sigset_t set; /* outlives the thread */
+	pthread_t thread;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGINT);
+	if (pthread_sigmask(SIG_BLOCK, &set, NULL) != 0 ||
+	    pthread_create(&thread, NULL, wait_for_interrupt, &set) != 0)
+		abort();
+	(void)pthread_detach(thread);
 }
 
 static enum imap_err append(struct imap_client *client, const char *args)
@@ -227,7 +244,7 @@ int main(int argc, char *argv[])
 	password = read_line();
 	if (password == NULL || wake == NULL)
 		return 64;
-	(void)signal(SIGINT, on_interrupt);
+	stop_by_interrupt();
 	err = imap_connect(&account, &transport, &why);
 	if (err == IMAP_OK)
 		err = imap_client_open(transport, &handler, &client, &why);
