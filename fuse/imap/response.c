@@ -79,6 +79,7 @@ void imap_parser_cut(struct imap_parser *p)
 	if (p->stage != STAGE_DEAD)
 		p->error = "the connection was cut";
 	p->stage = STAGE_DEAD;
+	p->is_complete = false;
 }
 
 void imap_parser_free(struct imap_parser **p)
