@@ -15,7 +15,7 @@
 #include "common/mailbox.h"
 #include "tests/support.h"
 
-#define ROUNDS 100000
+#define ROUNDS 10000
 
 static unsigned short state[3];
 
