@@ -23,6 +23,14 @@ __attribute__((constructor)) static void set_timeout(void)
 	(void)setenv("CK_DEFAULT_TIMEOUT", "300", 0);
 }
 
+unsigned int t_rounds(unsigned int wanted)
+{
+	const char *part = getenv("SQB_ROUNDS_PART");
+	unsigned long n = part != NULL ? strtoul(part, NULL, 10) : 1;
+
+	return n > 1 && wanted > n ? wanted / (unsigned int)n : wanted;
+}
+
 int t_run(Suite *suite)
 {
 	SRunner *runner = srunner_create(suite);

@@ -25,6 +25,12 @@
 /* Run the suite; for main() to return. */
 int t_run(Suite *suite);
 
+/*
+ * How many rounds to make of that many: all, or one of SQB_ROUNDS_PART where
+ * everything takes so much longer.
+ */
+unsigned int t_rounds(unsigned int wanted);
+
 /* The call succeeds, or the test fails with the store's sentence. */
 #define t_ok(st, call) \
 	do { \

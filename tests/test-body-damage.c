@@ -38,6 +38,7 @@ static void damage_each_octet(char *data, size_t size, int step)
 	enum sqb_err err;
 	size_t got = 0;
 
+	step = packed / (int)t_rounds((unsigned int)(packed / step));
 	for (i = 0; i < packed; i += step) {
 		t_damage(st, "body", "data", id.n, i);
 		err = read_body(id, &got);

@@ -558,7 +558,8 @@ int main(void)
 	tcase_add_test(tc, a_name_may_get_too_long);
 
 	tc = new_case(suite, "smashed", teardown);
-	tcase_add_loop_test(tc, any_damage_of_the_file_is_survived, 0, SMASHES);
+	tcase_add_loop_test(tc, any_damage_of_the_file_is_survived, 0,
+			    (int)t_rounds(SMASHES));
 	tcase_add_test(tc, pages_in_circles_do_not_keep_it_from_ending);
 
 	tc = tcase_create("processes");

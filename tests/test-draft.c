@@ -15,7 +15,7 @@
 #include "tests/support.h"
 
 #define IMAGE_MAX (3 * 1024 * 1024)
-#define ROUNDS 20000
+#define ROUNDS (int)t_rounds(20000)
 
 static struct ifs_draft_space space;
 static struct ifs_draft *draft;

@@ -316,7 +316,7 @@ START_TEST(random_files_come_back_at_random_offsets)
 	printf("SQB_SEED=%" PRIu64 "\n", random_state);
 	(void)fflush(stdout);
 	random_state = random_state * 2 + 1;
-	for (round = 0; round < 60; round++) {
+	for (round = 0; round < t_rounds(60); round++) {
 		size = rnd(round % 4 == 0 ? 4 * CHUNK : 3000);
 		data = random_file(size, 4 + rnd(round % 2 == 0 ? 4 : 80),
 				   1 + rnd(7));

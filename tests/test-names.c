@@ -13,7 +13,7 @@
 
 #include "tests/support.h"
 
-#define ROUNDS 200000
+#define ROUNDS t_rounds(200000)
 
 static uint64_t state;
 
