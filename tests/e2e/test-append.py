@@ -152,13 +152,10 @@ class Append(harness.ServerCase):
 
     def wait_for_end_of_sessions(self, left):
         """Until `doveadm who` shows no more connections than that."""
-        end = time.monotonic() + 30
-        while time.monotonic() < end:
-            out = self.server.doveadm('who', '-1', self.user).stdout.decode()
-            if len(out.splitlines()) <= left + 1:
-                return
-            time.sleep(0.05)
-        self.fail(f'sessions do not end:\n{out}')
+        def who():
+            return self.server.doveadm('who', '-1', self.user).stdout
+        harness.wait_until(lambda: len(who().splitlines()) <= left + 1,
+                           'sessions do not end')
 
     def test_many_messages(self):
         """S77 S53: a few hundred messages, each read as it was written."""

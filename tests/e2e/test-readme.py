@@ -21,7 +21,7 @@ BLOCK = re.compile(r'^```(\S+)\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 RUN_BY_CI = ['./bootstrap --deps && make demo\n',
              './bootstrap --deps && make check\n', 'make install\n']
 USER = 'alice'
-COMMAND_DEADLINE = 120
+COMMAND_DEADLINE = 600
 
 
 def blocks(language):
