@@ -448,13 +448,16 @@ mail_index_rewrite_max_log_bytes = 2000
             for n in range(2)]
         for thread in threads:
             thread.start()
-        for _ in range(self.ROUNDS):
+        enough = self.ROUNDS // 10
+        for n in range(50 * self.ROUNDS):   # a busy machine needs more
+            if n >= self.ROUNDS and min(self.answered) > enough:
+                break
             self.unlink_files(rng)
             time.sleep(rng.random() * 0.03)
         self.at_work = False
         for thread in threads:
             thread.join()
-        self.assertGreater(min(self.answered), self.ROUNDS // 10)
+        self.assertGreater(min(self.answered), enough)
         client.close()
         # Their processes may still be at work on the files.
         self.server.doveadm('kick', self.user, check=False)
