@@ -36,11 +36,11 @@ struct rem_store {
 };
 
 /*
- * Connect and authenticate; why_r as in imap_client_open().  Called by either
- * thread, one connection each; cancel_fd can be read when it should give up.
+ * Connect and authenticate, as imap_connect() does.  Called by either thread,
+ * one connection each; wake is to become the transport's.
  */
 struct rem_connect {
-	enum imap_err (*connect)(void *ctx, int cancel_fd,
+	enum imap_err (*connect)(void *ctx, struct imap_wake *wake,
 				 struct imap_transport **transport_r,
 				 char **why_r);
 	void *ctx;

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: MIT */
+/* Copyright (c) 2026 the sqbox authors */
+#include "fuse/remote/bodies.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/mem.h"
+#include "fuse/remote/pull.h"
+
+/* A transaction takes so many bodies, or packed about so many octets. */
+#define TXN_BODIES 32
+#define TXN_OCTETS (4 << 20)
+
+struct body {
+	uint32_t remote_uid;
+	struct sqb_body_writer *writer; /* own */
+};
+
+struct rem_fetch {
+	struct rem_sync *sync;   /* foreign */
+	struct rem_wanted *list; /* foreign; in the order of remote_uid */
+	size_t count;
+	struct sqb_body_writer *writer; /* own; of what is just coming */
+	bool whole;                     /* it has come */
+	enum sqb_err err;
+	struct body *bodies; /* own; waiting for a transaction */
+	size_t body_count, body_alloc;
+	uint64_t octets;
+};
+
+/* Writers belong to the writing handle: each use of one is a turn of ours. */
+static struct sqb_store *lock(struct rem_fetch *fetch)
+{
+	const struct rem_store *store = &fetch->sync->opts->store;
+
+	return store->lock(store->ctx);
+}
+
+static void unlock(struct rem_fetch *fetch)
+{
+	const struct rem_store *store = &fetch->sync->opts->store;
+
+	store->unlock(store->ctx);
+}
+
+static void drop_writer(struct rem_fetch *fetch)
+{
+	if (fetch->writer == NULL)
+		return;
+	(void)lock(fetch);
+	sqb_body_writer_free(&fetch->writer);
+	unlock(fetch);
+}
+
+void rem_fetch_begin(struct rem_fetch *fetch)
+{
+	struct sqb_store *st;
+
+	drop_writer(fetch);
+	st = lock(fetch);
+	fetch->writer = sqb_body_begin(st);
+	fetch->whole = false;
+	fetch->err = SQB_OK;
+	unlock(fetch);
+}
+
+/* A body that cannot be written is a failure of the store. */
+static void check(struct rem_fetch *fetch, struct sqb_store *st,
+		  enum sqb_err err)
+{
+	if (err == SQB_OK)
+		return;
+	fetch->err = err;
+	(void)rem_fail_store(fetch->sync, st, err);
+}
+
+void rem_fetch_data(struct rem_fetch *fetch, const void *data, size_t size)
+{
+	struct sqb_store *st;
+
+	if (fetch->writer == NULL || fetch->err != SQB_OK)
+		return;
+	st = lock(fetch);
+	check(fetch, st, sqb_body_write(fetch->writer, data, size));
+	unlock(fetch);
+}
+
+void rem_fetch_end(struct rem_fetch *fetch, bool complete)
+{
+	struct sqb_store *st;
+
+	if (fetch->writer == NULL || fetch->err != SQB_OK || !complete)
+		return;
+	st = lock(fetch);
+	check(fetch, st, sqb_body_finish(fetch->writer, NULL));
+	unlock(fetch);
+	fetch->whole = fetch->err == SQB_OK;
+}
+
+static int by_uid(const void *a, const void *b)
+{
+	const struct rem_wanted *x = a, *y = b;
+
+	return (x->remote_uid > y->remote_uid) -
+	       (x->remote_uid < y->remote_uid);
+}
+
+static struct rem_wanted *find(struct rem_fetch *fetch, uint32_t remote_uid)
+{
+	struct rem_wanted key = { .remote_uid = remote_uid };
+
+	return bsearch(&key, fetch->list, fetch->count, sizeof(key), by_uid);
+}
+
+static enum sqb_err fill(struct rem_fetch *fetch, struct sqb_store *st,
+			 struct body *body)
+{
+	struct rem_wanted *wanted = find(fetch, body->remote_uid);
+	enum sqb_err err =
+		sqb_message_fill(st, wanted->box, wanted->uid, body->writer);
+
+	if (err != SQB_OK && err != SQB_EXISTS && err != SQB_NOTFOUND)
+		return err;
+	wanted->state = REM_GOT;
+	return SQB_OK;
+}
+
+static bool fill_all(struct rem_fetch *fetch)
+{
+	struct sqb_store *st;
+	enum sqb_err err = SQB_OK;
+	size_t i;
+	bool ok;
+
+	if (fetch->body_count == 0)
+		return true;
+	st = rem_txn_begin(fetch->sync);
+	for (i = 0; i < fetch->body_count && err == SQB_OK && st != NULL; i++)
+		err = fill(fetch, st, &fetch->bodies[i]);
+	ok = st != NULL && rem_txn_end(fetch->sync, st, err);
+	(void)lock(fetch);
+	for (i = 0; i < fetch->body_count; i++)
+		sqb_body_writer_free(&fetch->bodies[i].writer);
+	unlock(fetch);
+	fetch->body_count = 0;
+	fetch->octets = 0;
+	return ok;
+}
+
+void rem_fetch_uid(struct rem_fetch *fetch, uint32_t uid,
+		   const struct imap_value *part)
+{
+	struct rem_wanted *wanted = find(fetch, uid);
+	struct body *body;
+
+	if (!fetch->whole || part->type != IMAP_PART || wanted == NULL ||
+	    wanted->state == REM_GOT) {
+		drop_writer(fetch);
+		fetch->whole = false;
+		return;
+	}
+	fetch->bodies = sqb_xgrow(fetch->bodies, fetch->body_count,
+				  &fetch->body_alloc, sizeof(*fetch->bodies));
+	body = &fetch->bodies[fetch->body_count++];
+	body->remote_uid = uid;
+	body->writer = fetch->writer;
+	fetch->octets += sqb_body_writer_vsize(fetch->writer);
+	fetch->writer = NULL;
+	fetch->whole = false;
+	if (fetch->body_count >= TXN_BODIES || fetch->octets >= TXN_OCTETS)
+		(void)fill_all(fetch);
+}
+
+static bool ask(struct rem_fetch *fetch)
+{
+	struct rem_sync *sync = fetch->sync;
+	struct rem_ranges uids = { 0 };
+	enum imap_err err;
+	char *set;
+	size_t i;
+	bool ok;
+
+	for (i = 0; i < fetch->count; i++)
+		if (fetch->list[i].state == REM_MISSING)
+			rem_ranges_add(&uids, fetch->list[i].remote_uid,
+				       fetch->list[i].remote_uid);
+	set = rem_ranges_text(&uids);
+	rem_ranges_free(&uids);
+	if (set == NULL)
+		return true;
+	imap_command_begin(sync->client);
+	imap_command_text(sync->client, "UID FETCH ");
+	imap_command_text(sync->client, set);
+	imap_command_text(sync->client, " (UID BODY.PEEK[])");
+	free(set);
+	sync->fetch = fetch;
+	ok = rem_wait(sync, imap_command_send(sync->client), &err, NULL);
+	sync->fetch = NULL;
+	/* What has come whole is kept, also when the connection was lost. */
+	drop_writer(fetch);
+	if (sync->failure == REM_STORE)
+		return false;
+	return fill_all(fetch) && ok;
+}
+
+bool rem_fetch_bodies(struct rem_sync *sync, struct sqb_mailbox_id from,
+		      struct rem_wanted *list, size_t count)
+{
+	struct rem_fetch fetch = { .sync = sync, .list = list, .count = count };
+	struct rem_box *box = rem_box_by_id(&sync->boxes, from);
+	bool ok = true;
+	size_t i;
+
+	if (box == NULL || count == 0)
+		return true;
+	if (!rem_select(sync, box))
+		return false;
+	if (sync->view.box != box)
+		return true;
+	qsort(list, count, sizeof(*list), by_uid);
+	for (i = 0; i < 2 && ok; i++)
+		ok = ask(&fetch);
+	for (i = 0; i < fetch.body_count; i++) { /* after a failure only */
+		(void)lock(&fetch);
+		sqb_body_writer_free(&fetch.bodies[i].writer);
+		unlock(&fetch);
+	}
+	free(fetch.bodies);
+	return ok;
+}

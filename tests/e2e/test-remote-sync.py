@@ -1,0 +1,334 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+# Copyright (c) 2026 the sqbox authors
+"""A replica is kept in step with an account of a real server, pass by pass:
+what changes at either end is the same at both after a pass, the next one does
+nothing."""
+
+import harness
+from mails import mail
+from remote import DIED, Replica, folders, there
+
+
+class RemoteCase(harness.ServerCase):
+    fmt = 'sdbox'
+
+    def setUp(self):
+        super().setUp()
+        self.session = self.login()
+        self.replica = Replica(self.server, self.user)
+        self.addCleanup(self.replica.close)
+
+    def sync(self, *options):
+        return self.replica.sync('--bodies', *options)
+
+    def settle(self):
+        """A pass, and one more that has nothing to do."""
+        figures = self.sync()
+        again = self.sync()
+        self.assertEqual((again['pulled'], again['pushed'], again['notes']),
+                         (0, 0, []), self.replica.log[-1])
+        return figures
+
+    def assert_same(self, *boxes):
+        for box in boxes or sorted(folders(self.session)):
+            self.assertEqual(self.replica.mails(box),
+                             there(self.session, box), box)
+        if not boxes:
+            here = {name for name, truth in self.replica.dump().items()
+                    if not truth.noselect}
+            self.assertEqual(here, folders(self.session))
+
+
+class Thin(RemoteCase):
+    def test_what_the_server_has_comes(self):
+        self.session.append('INBOX', mail('one'), '\\Seen $Label1')
+        self.session.append('INBOX', mail('two'))
+        self.session.ok('CREATE a')
+        self.session.append('a', mail('three'))
+        self.settle()
+        self.assert_same()
+
+    def test_an_empty_account(self):
+        self.settle()
+        self.assert_same()
+
+    def test_flags_both_ways(self):
+        self.session.append('INBOX', mail('one'), '\\Flagged')
+        self.settle()
+        uid = self.replica.uid_of('INBOX', mail('one'))
+        self.replica.flags('INBOX', uid, ['\\Seen', 'here'], ['\\Flagged'])
+        self.session.select()
+        self.session.ok('STORE 1 +FLAGS (\\Answered there)')
+        self.session.ok('UNSELECT')
+        self.assertGreater(self.settle()['pushed'], 0)
+        self.assert_same()
+        self.assertEqual(
+            self.replica.mails()[0][1],
+            {'\\Seen', '\\Answered', 'here', 'there'})
+
+    def test_an_append_goes_there(self):
+        self.settle()
+        self.replica.append('INBOX', mail('new'), ['\\Seen', 'kw'])
+        self.settle()
+        self.assert_same()
+        self.assertEqual(len(there(self.session, 'INBOX')), 1)
+
+    def test_expunges_both_ways(self):
+        for name in 'abcdef':
+            self.session.append('INBOX', mail(name))
+        self.settle()
+        uid = self.replica.uid_of('INBOX', mail('a'))
+        self.replica.write('expunge', 'INBOX', uid, uid)
+        self.session.select()
+        self.session.ok('UID STORE 2 +FLAGS.SILENT (\\Deleted)')
+        self.session.ok('UID EXPUNGE 2')
+        self.session.ok('UNSELECT')
+        self.settle()
+        self.assert_same()
+        self.assertEqual(len(there(self.session, 'INBOX')), 4)
+
+    def test_moves_and_copies_do_not_send_octets(self):
+        self.session.ok('CREATE a')
+        for name in 'xyz':
+            self.session.append('INBOX', mail(name, body='text\r\n' * 4000))
+        self.settle()
+        for verb, name in (('move', 'x'), ('copy', 'y')):
+            uid = self.replica.uid_of(
+                'INBOX', mail(name, body='text\r\n' * 4000))
+            self.replica.write(verb, 'INBOX', uid, 'a')
+        figures = self.sync()
+        self.assertLess(figures['sent'], 4000)
+        self.settle()
+        self.assert_same()
+
+    def test_the_tree_both_ways(self):
+        self.session.ok('CREATE a/b')
+        self.session.append('a/b', mail('in b'))
+        self.session.ok('CREATE gone-there')
+        self.session.ok('CREATE gone-here')
+        self.settle()
+        self.replica.write('create', 'new-here/sub')
+        self.replica.write('rename', 'a', 'c')
+        self.replica.write('delete', 'gone-here')
+        self.replica.write('subscribe', 'c/b', 1)
+        self.session.ok('CREATE new-there')
+        self.session.ok('DELETE gone-there')
+        self.settle()
+        self.assert_same()
+        self.assertIn('c/b', self.session.list(command='LSUB'))
+        self.assertEqual(
+            folders(self.session) - {'INBOX', 'c'},
+            {'c/b', 'new-there', 'new-here/sub'})
+
+
+# What a server may lack, one thing more at each step.
+LADDER = [
+    'IMAP4rev1 ID ENABLE IDLE LITERAL+ NAMESPACE UIDPLUS LIST-EXTENDED '
+    'CONDSTORE QRESYNC ESEARCH MOVE LIST-STATUS SPECIAL-USE',
+    'IMAP4rev1 ID ENABLE IDLE LITERAL+ NAMESPACE UIDPLUS LIST-EXTENDED '
+    'CONDSTORE ESEARCH MOVE LIST-STATUS SPECIAL-USE',
+    'IMAP4rev1 ID ENABLE IDLE LITERAL+ NAMESPACE UIDPLUS LIST-EXTENDED '
+    'ESEARCH MOVE LIST-STATUS',
+    'IMAP4rev1 ID ENABLE IDLE LITERAL+ NAMESPACE UIDPLUS LIST-EXTENDED '
+    'CONDSTORE MOVE',
+    'IMAP4rev1 IDLE NAMESPACE UIDPLUS',
+    'IMAP4rev1',
+]
+
+
+class Ladder(RemoteCase):
+    """The same work with servers that can less and less."""
+
+    def work(self, server):
+        self.session = self.login(server=server)
+        replica = self.replica
+        session = self.session
+        session.ok('CREATE a')
+        session.ok('CREATE a/b')
+        for name in 'pqrstuvw':
+            session.append('INBOX', mail(name), '\\Seen kw')
+        replica.sync('--bodies', server=server)
+        uids = {n: replica.uid_of('INBOX', mail(n)) for n in 'pqrst'}
+        replica.write('move', 'INBOX', uids['p'], 'a')
+        replica.write('copy', 'INBOX', uids['q'], 'a')
+        replica.write('expunge', 'INBOX', uids['r'], uids['r'])
+        replica.flags('INBOX', uids['s'], ['\\Flagged'], ['\\Seen', 'kw'])
+        replica.append('a', mail('new here'), ['\\Draft'])
+        replica.write('create', 'made here')
+        session.select()
+        session.ok('UID STORE 5 +FLAGS (\\Answered)')
+        session.ok('UID STORE 8 +FLAGS (\\Deleted)')
+        session.ok('EXPUNGE')
+        session.ok('UNSELECT')
+        session.append('a/b', mail('new there'))
+        for _ in range(2):
+            replica.sync('--bodies', server=server)
+        again = replica.sync('--bodies', server=server)
+        self.assertEqual((again['pulled'], again['pushed']), (0, 0))
+        self.assert_same()
+        self.assertEqual(len(there(session, 'a')), 3)
+        self.assertEqual(len(there(session, 'INBOX')), 5)
+
+    def test_every_step(self):
+        for number, capabilities in enumerate(LADDER):
+            with self.subTest(capabilities=capabilities):
+                server = self.start_server(
+                    config=f'imap_capability = {capabilities}\n')
+                self.replica.close()
+                self.replica = Replica(server, self.user)
+                self.addCleanup(self.replica.close)
+                self.work(server)
+
+
+class Cut(RemoteCase):
+    """Killed at a transaction, or after a line sent, and gone on: the end is
+    the same.  Where, moves on by chance from run to run."""
+
+    def work(self):
+        """Something of everything to tell, and to hear of."""
+        session, replica = self.session, self.replica
+        session.ok('CREATE a')
+        for name in 'pqrs':
+            session.append('INBOX', mail(name), '\\Seen kw')
+        replica.sync('--bodies')
+        uids = {n: replica.uid_of('INBOX', mail(n)) for n in 'pqrs'}
+        replica.write('move', 'INBOX', uids['p'], 'a')
+        replica.write('copy', 'INBOX', uids['q'], 'a')
+        replica.write('expunge', 'INBOX', uids['r'], uids['r'])
+        replica.flags('INBOX', uids['s'], ['\\Flagged', 'k2'], ['kw'])
+        replica.append('INBOX', mail('new here'), ['\\Draft'])
+        replica.append('INBOX', mail('new here 2'), ['\\Draft'])
+        replica.write('create', 'made here')
+        replica.append('made here', mail('new there'))
+        session.append('INBOX', mail('there'))
+
+    def cut_at_each(self, what, stride):
+        first = harness.seeded(self.id()).randint(1, stride)
+        for step in range(first, 300, stride):
+            ServerCase = harness.ServerCase
+            ServerCase._accounts += 1
+            self.user = f'u{ServerCase._accounts}'
+            self.replica.close()
+            self.session.close()
+            self.session = self.login()
+            self.replica = Replica(self.server, self.user)
+            self.work()
+            code, text = self.replica.run(f'--{what}={step}')
+            if code == 0:
+                self.replica.close()
+                return step
+            self.assertEqual(code, DIED, text)
+            with self.subTest(step=step):
+                self.settle()
+                self.assert_same()
+                self.assertEqual(len(there(self.session, 'INBOX')), 5)
+                self.assertEqual(len(there(self.session, 'a')), 2)
+                self.assertEqual(len(there(self.session, 'made here')), 1)
+            self.replica.close()
+        self.fail('it does not end')
+
+    def test_at_commits(self):
+        self.assertGreater(self.cut_at_each('cut-commit', 2), 5)
+
+    def test_after_lines(self):
+        self.assertGreater(self.cut_at_each('cut-line', 4), 10)
+
+
+class CutPlain(Cut):
+    """The same without UIDPLUS and MOVE, so that what was sent has to be
+    found."""
+
+    config = 'imap_capability = IMAP4rev1 LITERAL+ IDLE\n'
+
+
+class Converge(RemoteCase):
+    """Random work at both ends, offline in between: in the end both are equal,
+    and no message is lost that nobody removed."""
+
+    FLAGS = ('\\Seen', '\\Flagged', '\\Answered', 'kw1', 'kw2')
+    ROUNDS = 6
+    STEPS = 12
+
+    def boxes(self):
+        return ['INBOX', 'a', 'b']
+
+    def at_the_server(self, rng):
+        session, box = self.session, rng.choice(self.boxes())
+        session.select(box)
+        uids = sorted(session.fetch_by_uid('FLAGS'))
+        what = rng.random()
+        if what < 0.35 or not uids:
+            message = mail(f'there {rng.randrange(10**9)}')
+            session.append(box, message, ' '.join(
+                rng.sample(self.FLAGS, rng.randrange(3))))
+            self.made.add(message)
+            session.ok('UNSELECT')
+            return
+        uid = rng.choice(uids)
+        if what < 0.7:
+            session.ok(f'UID STORE {uid} {rng.choice("+-")}FLAGS '
+                       f'({rng.choice(self.FLAGS)})')
+        elif what < 0.8:
+            session.ok(f'UID MOVE {uid} {rng.choice(self.boxes())}')
+        elif what < 0.9:
+            session.ok(f'UID COPY {uid} {rng.choice(self.boxes())}')
+        else:
+            self.removed.add(bytes(session.fetch_by_uid(
+                'BODY.PEEK[]', which=uid)[uid]['BODY[]']))
+            session.ok(f'UID STORE {uid} +FLAGS (\\Deleted)')
+            session.ok(f'UID EXPUNGE {uid}')
+        session.ok('UNSELECT')
+
+    def here(self, rng):
+        replica, box = self.replica, rng.choice(self.boxes())
+        uids = sorted(replica.dump()[box].mails)
+        what = rng.random()
+        if what < 0.35 or not uids:
+            message = mail(f'here {rng.randrange(10**9)}')
+            replica.append(box, message,
+                           rng.sample(self.FLAGS, rng.randrange(3)))
+            self.made.add(message)
+            return
+        uid = rng.choice(uids)
+        other = rng.choice([b for b in self.boxes() if b != box])
+        if what < 0.7:
+            change = [[], []]
+            change[rng.randrange(2)] = [rng.choice(self.FLAGS)]
+            replica.flags(box, uid, *change)
+        elif what < 0.8:
+            replica.write('move', box, uid, other)
+        elif what < 0.9:
+            replica.write('copy', box, uid, other)
+        else:
+            self.removed.add(replica.writer.body(box, uid))
+            replica.write('expunge', box, uid, uid)
+
+    def run_rounds(self, seed_name):
+        rng = harness.seeded(seed_name)
+        self.made, self.removed = set(), set()
+        for box in self.boxes()[1:]:
+            self.session.ok(f'CREATE {box}')
+        self.settle()
+        for _ in range(self.ROUNDS):
+            for _ in range(rng.randint(1, self.STEPS)):
+                (self.at_the_server if rng.random() < 0.5
+                 else self.here)(rng)
+            self.sync()
+            self.settle()
+            self.assert_same()
+            left = {octets for box in self.boxes()
+                    for octets, _ in there(self.session, box)}
+            self.assertEqual(left - self.made, set())
+            self.assertEqual(self.made - self.removed - left, set())
+
+    def test_equal_in_the_end(self):
+        self.run_rounds(self.id())
+
+
+class ConvergePlain(Converge):
+    config = 'imap_capability = IMAP4rev1 UIDPLUS\n'
+
+
+if __name__ == '__main__':
+    harness.main()
