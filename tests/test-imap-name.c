@@ -15,7 +15,7 @@
 #include "common/mailbox.h"
 #include "tests/support.h"
 
-#define ROUNDS 10000
+#define ROUNDS t_rounds(100000)
 
 static unsigned short state[3];
 
