@@ -385,6 +385,28 @@ START_TEST(a_literal_is_sent_when_the_server_allows_it)
 }
 END_TEST
 
+static void no_literal_script(struct fake_imap *f, void *ctx)
+{
+	(void)ctx;
+	fake_open(f, ALL_LITERALS);
+	fake_hear_end(f);
+}
+
+/* By how much the octets differ from what was announced */
+START_TEST(a_literal_of_another_size_is_no_command)
+{
+	static const char mail[] = "abc\r\nZ DELETE INBOX\r\n";
+
+	start(no_literal_script, NULL);
+	imap_command_begin(client);
+	imap_command_text(client, "APPEND x ");
+	imap_command_literal(client, _i == 0 ? 3 : sizeof(mail));
+	imap_command_octets(client, mail, sizeof(mail) - 1);
+	fails(imap_command_wait(client, imap_command_send(client), NULL),
+	      IMAP_PROTOCOL, _i == 0 ? "longer" : "shorter");
+}
+END_TEST
+
 #define MANY 20000
 
 /* Reads nothing before all was said. */
@@ -865,6 +887,7 @@ static TCase *test_commands(void)
 	tcase_add_test(tc, a_line_break_in_the_text_is_never_sent);
 	tcase_add_loop_test(tc, a_literal_is_sent_when_the_server_allows_it, 0,
 			    ROWS(literals));
+	tcase_add_loop_test(tc, a_literal_of_another_size_is_no_command, 0, 2);
 	tcase_add_test(tc, a_server_that_speaks_before_it_reads);
 	tcase_add_test(tc, a_large_part_comes_in_pieces);
 	return tc;

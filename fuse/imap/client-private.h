@@ -47,6 +47,7 @@ struct imap_client {
 	/* Octets to be sent: out[0 .. out_size). */
 	char *out; /* own */
 	size_t out_size;
+	uint64_t literal_left; /* octets of the literal that is being sent */
 
 	struct imap_pending *pending; /* own */
 	size_t pending_count, pending_alloc;

@@ -99,7 +99,8 @@ void imap_command_format(struct imap_client *client, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 void imap_command_string(struct imap_client *client, const void *data,
 			 size_t size);
-/* A literal whose octets follow with imap_command_octets(), size in all. */
+/* A literal whose octets follow with imap_command_octets(), size in all: with
+   more or less of them the connection is given up, and nothing was done. */
 void imap_command_literal(struct imap_client *client, uint64_t size);
 void imap_command_octets(struct imap_client *client, const void *data,
 			 size_t size);
@@ -117,7 +118,8 @@ enum imap_err imap_command_wait(struct imap_client *client, unsigned int n,
 /*
  * IDLE (RFC 2177), or NOOP now and then where there is none, until the handler
  * was called, the time is over (milliseconds; 0: only what is there already),
- * or it is interrupted (that is IMAP_OK here).  NOTIFY data come, too.
+ * or it is interrupted (that is IMAP_OK here, unless it is stopped).  NOTIFY
+ * data come, too.
  */
 enum imap_err imap_client_idle(struct imap_client *client,
 			       unsigned int milliseconds);

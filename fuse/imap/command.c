@@ -40,6 +40,15 @@ static void add_text(struct imap_client *client, const char *text)
 	add(client, text, strlen(text));
 }
 
+/* What is in a literal must not be taken for commands, nor commands for it. */
+static void end_literal(struct imap_client *client)
+{
+	if (client->literal_left > 0 && !client->skip)
+		(void)imap_fail(client, IMAP_PROTOCOL,
+				"a literal is shorter than it should be");
+	client->literal_left = 0;
+}
+
 void imap_command_begin(struct imap_client *client)
 {
 	char tag[16];
@@ -47,6 +56,7 @@ void imap_command_begin(struct imap_client *client)
 	if (client->out == NULL)
 		client->out = sqb_xmalloc(OUT_SIZE);
 	client->skip = false;
+	client->literal_left = 0;
 	(void)imap_expect(client, ++client->last);
 	(void)snprintf(tag, sizeof(tag), "i%u ", client->last);
 	add_text(client, tag);
@@ -54,6 +64,7 @@ void imap_command_begin(struct imap_client *client)
 
 void imap_command_text(struct imap_client *client, const char *text)
 {
+	end_literal(client);
 	/* What others wrote goes through imap_command_string(). */
 	if (strpbrk(text, "\r\n") != NULL)
 		(void)imap_fail(client, IMAP_PROTOCOL,
@@ -117,6 +128,7 @@ void imap_command_string(struct imap_client *client, const void *data,
 	/* A copy with a NUL at its end; these are small. */
 	char *text = sqb_xmalloc(size + 1);
 
+	end_literal(client);
 	if (size > 0)
 		memcpy(text, data, size);
 	text[size] = '\0';
@@ -144,8 +156,10 @@ void imap_command_literal(struct imap_client *client, uint64_t size)
 	bool unasked = may_send_unasked(client, size);
 	char head[32];
 
+	end_literal(client);
 	if (client->skip)
 		return;
+	client->literal_left = size;
 	(void)snprintf(head, sizeof(head), "{%ju%s}\r\n", (uintmax_t)size,
 		       unasked ? "+" : "");
 	client->wants = !unasked;
@@ -165,11 +179,18 @@ void imap_command_literal(struct imap_client *client, uint64_t size)
 void imap_command_octets(struct imap_client *client, const void *data,
 			 size_t size)
 {
+	if (size > client->literal_left && !client->skip) {
+		(void)imap_fail(client, IMAP_PROTOCOL,
+				"a literal is longer than it should be");
+		return;
+	}
+	client->literal_left -= client->skip ? 0 : size;
 	add(client, data, size);
 }
 
 unsigned int imap_command_send(struct imap_client *client)
 {
+	end_literal(client);
 	add(client, "\r\n", 2);
 	imap_flush(client);
 	return client->last;

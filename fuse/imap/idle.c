@@ -9,6 +9,8 @@
 
 /* One sleep; after each it is looked whether the machine was asleep. */
 #define SLICE (60 * 1000)
+/* So many reads without a look at anything else. */
+#define FLOOD 64
 /* So long asleep, the connection may be gone without a word. */
 #define SUSPENDED (30 * 1000)
 
@@ -26,13 +28,15 @@ static int64_t earlier(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
-/* Handle what is there; true: something was told. */
+/* Handle what is there, of a flood a part; true: something was told. */
 static bool take_news(struct imap_client *client, uint64_t before)
 {
-	do {
+	int reads = 0;
+
+	do
 		while (imap_handle_one(client))
 			;
-	} while (client->news == before && imap_receive(client));
+	while (++reads < FLOOD && imap_receive(client));
 	return client->news != before;
 }
 

@@ -44,6 +44,7 @@ class Connect(ClientCase):
     config = 'auth_mechanisms = plain login cram-md5 xoauth2 oauthbearer\n'
 
     def test_both_kinds_of_tls(self):
+        """S2 S24: imaps:// from the first octet, imap:// by STARTTLS."""
         for starttls in False, True:
             with self.subTest(starttls=starttls):
                 probe = self.probe(starttls=starttls)
@@ -77,6 +78,7 @@ class Connect(ClientCase):
                            '[AUTHENTICATIONFAILED] Authentication failed.')
 
     def test_mechanisms(self):
+        """S21: each mechanism, with the right password and a wrong one."""
         for mechanism in 'PLAIN', 'LOGIN', 'CRAM-MD5':
             with self.subTest(mechanism=mechanism):
                 probe = self.probe(f'mechanism={mechanism}')
@@ -269,6 +271,16 @@ class Login(ScriptedCase):
     def test_token_is_no_password(self):
         """A token is never sent as a password."""
         server, probe = self.attempt(*TLS, *READY, options=['oauth'])
+        self.assert_result(probe.result, 'auth')
+        self.assertEqual(len(server.heard), 3)
+
+    def test_login(self):
+        """S19 S23: LOGIN where no mechanism is offered, if it is not
+        disabled."""
+        server, probe = self.attempt(*TLS, offer(b''), *LOGGED_IN)
+        self.assertEqual(probe.result, 'ok')
+        self.assertIn(b'LOGIN user secret', server.heard[3])
+        server, probe = self.attempt(*TLS, offer(b'LOGINDISABLED'), *LOGGED_IN)
         self.assert_result(probe.result, 'auth')
         self.assertEqual(len(server.heard), 3)
 
