@@ -286,7 +286,7 @@ static const struct {
 
 static void string_script(struct fake_imap *f, void *ctx)
 {
-	size_t row = *(int *)ctx;
+	int row = *(int *)ctx;
 
 	fake_open(f, strings[row].capabilities);
 	fake_expect(f, strings[row].sent);

@@ -9,6 +9,7 @@ import signal
 import socket
 import ssl
 import threading
+import time
 
 import dovecot
 import harness
@@ -172,15 +173,16 @@ class Dialogue(ClientCase):
 
 class Scripted(threading.Thread):
     """A server of one connection: answers are octets, one for each line that
-    is heard; after an answer with 'begin TLS' in it, TLS is spoken."""
+    is heard; after an answer with 'begin TLS' in it, TLS is spoken.  drip is
+    said again and again at the end."""
 
-    def __init__(self, certificate, greeting, *answers):
+    def __init__(self, certificate, greeting, *answers, drip=b''):
         super().__init__(daemon=True)
         self.socket = socket.create_server(('127.0.0.1', 0))
         self.port = self.socket.getsockname()[1]
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.load_cert_chain(certificate.cert, certificate.key)
-        self.greeting, self.answers = greeting, answers
+        self.greeting, self.answers, self.drip = greeting, answers, drip
         self.heard = []
         self.accepted = threading.Event()
         self.start()
@@ -205,6 +207,9 @@ class Scripted(threading.Thread):
             if b'begin TLS' in answer:
                 connection = self.context.wrap_socket(connection,
                                                       server_side=True)
+        while self.drip:
+            connection.sendall(self.drip)
+            time.sleep(0.01)
         while self._line(connection):
             pass
         connection.close()
@@ -239,8 +244,8 @@ READY = offer(b'AUTH=PLAIN'), *LOGGED_IN
 
 class ScriptedCase(ClientCase):
     def attempt(self, *script, options=(TIMEOUT,), greeting=b'* OK ready\r\n',
-                wait=True):
-        server = Scripted(self.server.tls, greeting, *script)
+                wait=True, drip=b''):
+        server = Scripted(self.server.tls, greeting, *script, drip=drip)
         self.addCleanup(server.close)
         probe = Probe('localhost', server.port, 'user', 'starttls', *options,
                       'cafile=' + self.authority.cafile, password='secret',
@@ -361,6 +366,17 @@ class Attacks(ScriptedCase):
             b'A003 OK\r\nA004 OK\r\n', *READY)
         self.assert_result(probe.result, 'protocol')
         self.assert_nothing_told(server)
+
+    def test_octet_now_and_then(self):
+        """A server that always says something, and never what is due."""
+        for greeting, script in ((b'', ()), (b'* OK ready\r\n', TLS)):
+            for drip in b'* x', b'* OK wait\r\n':
+                with self.subTest(greeting=greeting, drip=drip):
+                    server, probe = self.attempt(*script, greeting=greeting,
+                                                 drip=drip)
+                    self.assertIn(probe.result.partition(':')[0],
+                                  ('protocol', 'lost'))
+                    self.assert_nothing_told(server)
 
     def test_greeting_that_is_none(self):
         for greeting in b'* BYE no\r\n', b'220 smtp\r\n', b'x' * 100000:
