@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/changes.h"
 #include "common/mem.h"
 #include "common/remote.h"
 #include "common/txn.h"
@@ -47,116 +46,43 @@ static void take_row(struct rem_change *change,
 		change->kind = REM_REFUSED_MESSAGE;
 }
 
-/* The rows of messages that have changed. */
-static enum sqb_err compare(struct sqb_store *st, struct sqb_mailbox_id box,
-			    struct rem_diff *diff)
-{
-	struct sqb_remote_message row;
-	struct rem_change *change;
-	size_t i, n = 0;
-	enum sqb_err err;
-
-	for (i = 0; i < diff->count; i++) {
-		change = &diff->list[i];
-		err = sqb_remote_message_get(st, box, change->uid, &row);
-		if (err != SQB_OK && err != SQB_NOTFOUND)
-			return err;
-		if (err == SQB_OK)
-			take_row(change, &row);
-		if (change->kind == REM_FLAGS && err == SQB_NOTFOUND)
-			change->kind = REM_NEW;
-		if (change->kind == REM_FLAGS &&
-		    rem_flags_equal(&change->base, &change->now)) {
-			rem_flags_free(&change->base);
-			rem_flags_free(&change->now);
-			continue;
-		}
-		diff->list[n++] = *change;
-	}
-	diff->count = n;
-	return SQB_OK;
-}
-
 static enum sqb_err find_changed(struct sqb_store *st,
 				 const struct rem_box *box,
 				 struct rem_diff *diff)
 {
-	struct sqb_message_iter *it =
-		sqb_changed_iter_begin(st, box->row.id, box->row.pushed);
+	struct sqb_remote_changed_iter *it =
+		sqb_remote_changed_iter_begin(st, box->row.id, box->row.pushed);
+	struct sqb_remote_message row;
 	struct rem_change *change;
 	struct sqb_message msg;
 
-	while (sqb_message_iter_next(it, &msg)) {
-		change = add(diff, REM_FLAGS, msg.uid);
+	while (sqb_remote_changed_iter_next(it, &msg, &row)) {
+		change = add(diff, row.uid == 0 ? REM_NEW : REM_FLAGS, msg.uid);
 		change->body = msg.body;
 		change->size = msg.vsize;
 		change->date = msg.date;
 		change->now = rem_flags_copy(msg.flags, &msg.keywords);
+		if (row.uid != 0)
+			take_row(change, &row);
 	}
-	return sqb_message_iter_end(&it);
+	return sqb_remote_changed_iter_end(&it);
 }
 
-static void add_expunged(struct rem_diff *diff,
-			 const struct sqb_remote_message *row)
-{
-	struct rem_change *change = add(diff, REM_EXPUNGED, row->uid);
-
-	change->body = row->body;
-	take_row(change, row);
-	change->gone = true;
-}
-
-/* Rows of lo..hi, of which no message is left. */
-static enum sqb_err find_rows(struct sqb_store *st, struct sqb_mailbox_id box,
-			      uint32_t lo, uint32_t hi, struct rem_diff *diff)
+static enum sqb_err find_gone(struct sqb_store *st, const struct rem_box *box,
+			      struct rem_diff *diff)
 {
 	struct sqb_remote_message_iter *it =
-		sqb_remote_message_iter_begin(st, box, lo, hi);
+		sqb_remote_gone_iter_begin(st, box->row.id, box->row.pushed);
 	struct sqb_remote_message row;
+	struct rem_change *change;
 
-	while (sqb_remote_message_iter_next(it, &row))
-		add_expunged(diff, &row);
-	return sqb_remote_message_iter_end(&it);
-}
-
-static enum sqb_err find_vanished(struct sqb_store *st,
-				  const struct rem_box *box,
-				  struct rem_diff *diff)
-{
-	struct sqb_vanished_iter *it =
-		sqb_vanished_iter_begin(st, box->row.id, box->row.pushed);
-	enum sqb_err err = SQB_OK, end;
-	uint32_t lo, hi;
-
-	while (err == SQB_OK && sqb_vanished_iter_next(it, &lo, &hi))
-		err = find_rows(st, box->row.id, lo, hi, diff);
-	end = sqb_vanished_iter_end(&it);
-	return err == SQB_OK ? end : err;
-}
-
-/* The journal does not reach back so far. */
-static enum sqb_err find_all_vanished(struct sqb_store *st,
-				      struct sqb_mailbox_id box,
-				      struct rem_diff *diff)
-{
-	struct sqb_remote_message_iter *rows =
-		sqb_remote_message_iter_begin(st, box, 1, UINT32_MAX);
-	struct sqb_message_iter *it =
-		sqb_message_iter_begin(st, box, 1, UINT32_MAX);
-	bool more = true;
-	struct sqb_remote_message row;
-	struct sqb_message msg = { 0 };
-	enum sqb_err err, end;
-
-	while (sqb_remote_message_iter_next(rows, &row)) {
-		while (more && msg.uid < row.uid)
-			more = sqb_message_iter_next(it, &msg);
-		if (!more || msg.uid != row.uid)
-			add_expunged(diff, &row);
+	while (sqb_remote_message_iter_next(it, &row)) {
+		change = add(diff, REM_EXPUNGED, row.uid);
+		change->body = row.body;
+		change->gone = true;
+		take_row(change, &row);
 	}
-	err = sqb_remote_message_iter_end(&rows);
-	end = sqb_message_iter_end(&it);
-	return err == SQB_OK ? end : err;
+	return sqb_remote_message_iter_end(&it);
 }
 
 static int by_kind(const void *a, const void *b)
@@ -172,7 +98,6 @@ enum sqb_err rem_diff_make(struct sqb_store *st, const struct rem_box *box,
 			   struct rem_diff *diff)
 {
 	struct sqb_mailbox_status status;
-	size_t changed;
 	enum sqb_err err = sqb_read_begin(st);
 
 	memset(diff, 0, sizeof(*diff));
@@ -184,15 +109,7 @@ enum sqb_err rem_diff_make(struct sqb_store *st, const struct rem_box *box,
 		err = find_changed(st, box, diff);
 	}
 	if (err == SQB_OK)
-		err = compare(st, box->row.id, diff);
-	changed = diff->count;
-	if (err == SQB_OK) {
-		err = find_vanished(st, box, diff);
-		if (err == SQB_INVALID) {
-			diff->count = changed;
-			err = find_all_vanished(st, box->row.id, diff);
-		}
-	}
+		err = find_gone(st, box, diff);
 	sqb_read_end(st);
 	if (err == SQB_OK && diff->count > 0)
 		qsort(diff->list, diff->count, sizeof(*diff->list), by_kind);

@@ -11,11 +11,11 @@
  * its messages and their remote rows, found by the journal.
  */
 enum rem_kind {
-	REM_NEW,     /* a message without a row */
-	REM_SENDING, /* an APPEND or MOVE of it may have arrived */
-	REM_REFUSED_MESSAGE,
-	REM_FLAGS,    /* its flags differ from their base */
-	REM_EXPUNGED, /* a row without its message */
+	REM_NEW,             /* a message without a row */
+	REM_SENDING,         /* an APPEND or MOVE of it may have arrived */
+	REM_REFUSED_MESSAGE, /* a row of one that was expunged then */
+	REM_FLAGS,           /* its flags differ from their base */
+	REM_EXPUNGED,        /* a row without its message */
 };
 
 struct rem_change {

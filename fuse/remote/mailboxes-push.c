@@ -13,6 +13,8 @@
 #include "common/mem.h"
 #include "common/txn.h"
 #include "fuse/imap/mailbox-name.h"
+#include "fuse/remote/pull.h"
+#include "fuse/remote/push.h"
 
 /* verb name [name2]; *err_r as in rem_wait(). */
 static bool command(struct rem_sync *sync, const char *verb, const char *name,
@@ -215,8 +217,6 @@ static bool rename_one(struct rem_sync *sync, struct rem_listing *listing,
 		ok = command(sync, "RENAME ", box->name, name, &err, NULL);
 	if (ok && err == IMAP_OK) {
 		sync->pushed++;
-		if (sync->view.box == box)
-			sync->view.box = NULL; /* selected by its old name */
 		ok = renamed(sync, box, name, listing->delimiter);
 	} else if (ok) {
 		rem_box_set_error(box, name == NULL
@@ -257,6 +257,8 @@ static bool rename_all(struct rem_sync *sync, struct rem_listing *listing)
 	}
 	if (count > 0)
 		qsort(list, count, sizeof(*list), by_depth);
+	if (count > 0)
+		ok = rem_leave(sync);
 	for (i = 0; i < count && ok; i++) {
 		box = list[i];
 		if (strcmp(box->here, box->path) == 0)
@@ -338,6 +340,24 @@ static bool is_known(struct rem_sync *sync, struct rem_box *box, bool *known_r,
 	return ok;
 }
 
+/* Is there something in it that only it has, and that is needed elsewhere? */
+static bool holds(struct rem_sync *sync, const struct rem_box *box,
+		  bool *holds_r)
+{
+	struct sqb_remote_message_iter *it;
+	struct sqb_remote_message row;
+	enum sqb_err err;
+
+	*holds_r = false;
+	if (sync->held_count == 0)
+		return true;
+	it = sqb_remote_message_iter_begin_remote(sync->st, box->row.id);
+	while (!*holds_r && sqb_remote_message_iter_next(it, &row))
+		*holds_r = rem_is_held(sync, row.body);
+	err = sqb_remote_message_iter_end(&it);
+	return err == SQB_OK || rem_fail_store(sync, sync->st, err);
+}
+
 static bool delete_one(struct rem_sync *sync, struct rem_box *box)
 {
 	bool selectable = (box->listed->flags & IMAP_LIST_NOSELECT) == 0;
@@ -345,8 +365,6 @@ static bool delete_one(struct rem_sync *sync, struct rem_box *box)
 	enum imap_err err = IMAP_NO;
 	struct sqb_store *st;
 
-	if (sync->view.box == box)
-		sync->view.box = NULL;
 	if (selectable && !is_known(sync, box, &known, &there))
 		return false;
 	if (there && known &&
@@ -390,7 +408,14 @@ bool rem_mailboxes_delete(struct rem_sync *sync)
 	}
 	if (count > 0)
 		qsort(list, count, sizeof(*list), deepest_first);
+	if (count > 0)
+		ok = rem_leave(sync);
 	for (i = 0; i < count && ok; i++) {
+		bool kept;
+
+		ok = holds(sync, list[i], &kept);
+		if (!ok || kept)
+			continue;
 		ok = delete_one(sync, list[i]);
 		if (ok)
 			rem_boxes_remove(&sync->boxes, list[i]);

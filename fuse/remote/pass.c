@@ -123,6 +123,8 @@ static bool push_all(struct rem_sync *sync)
 {
 	size_t i;
 
+	if (!rem_hold_refused(sync))
+		return false;
 	for (i = 0; i < sync->boxes.count; i++)
 		if (has_news(sync->boxes.list[i]) &&
 		    !rem_push_new(sync, sync->boxes.list[i]))
@@ -155,7 +157,7 @@ static bool list(struct rem_sync *sync, struct rem_listing *listing, bool *ok_r)
 static void forget_round(struct rem_sync *sync)
 {
 	sync->again = false;
-	sync->pushed = sync->refused = sync->waiting = 0;
+	sync->pushed = sync->waiting = 0;
 	sync->held_count = 0;
 	rem_moved_forget(sync);
 	sync->view.box = NULL; /* mailboxes may go */
@@ -180,8 +182,7 @@ static bool round_trip(struct rem_sync *sync)
 		ok = ok && pull_all(sync);
 		if (ok && !sync->opts->readonly)
 			ok = push_all(sync) &&
-			     (sync->waiting > 0 || sync->held_count > 0 ||
-			      rem_mailboxes_delete(sync));
+			     (sync->waiting > 0 || rem_mailboxes_delete(sync));
 	}
 	for (i = 0; i < sync->boxes.count; i++)
 		sync->boxes.list[i]->listed = NULL; /* it dies here */
@@ -194,7 +195,7 @@ bool rem_pass(struct rem_sync *sync)
 	unsigned int rounds;
 
 	sync->failure = REM_NO_FAILURE;
-	sync->pulled = sync->pushed_all = 0;
+	sync->pulled = sync->pushed_all = sync->refused = 0;
 	if (!rem_connect(sync))
 		return false;
 	for (rounds = 0; rounds < ROUNDS_MAX; rounds++) {

@@ -245,6 +245,13 @@ bool rem_select(struct rem_sync *sync, struct rem_box *box)
 	return true;
 }
 
+bool rem_leave(struct rem_sync *sync)
+{
+	struct rem_box *inbox = rem_box_by_path(&sync->boxes, "INBOX");
+
+	return inbox == NULL || rem_select(sync, inbox);
+}
+
 static bool diff_first(struct rem_sync *sync, struct rem_box *box)
 {
 	enum sqb_err err = rem_box_look(sync->st, box);

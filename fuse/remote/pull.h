@@ -31,6 +31,9 @@ static inline bool rem_pull_box(struct rem_sync *sync, struct rem_box *box)
 /* Select it if it is not, without looking for what is new. */
 bool rem_select(struct rem_sync *sync, struct rem_box *box);
 
+/* Select INBOX: a mailbox that is selected should not be deleted or renamed. */
+bool rem_leave(struct rem_sync *sync);
+
 /*
  * The list of all UIDs of the selected mailbox, sorted.  *ok_r: the server
  * gave one.

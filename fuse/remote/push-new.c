@@ -295,11 +295,6 @@ static bool make_plan(struct rem_sync *sync, struct rem_box *box,
 
 	for (i = 0; i < diff->count; i++) {
 		change = &diff->list[i];
-		if (change->kind == REM_REFUSED_MESSAGE && !change->gone) {
-			rem_hold_body(sync, change->body);
-			sync->refused++;
-			continue;
-		}
 		if (change->kind != REM_NEW && change->kind != REM_SENDING &&
 		    change->kind != REM_REFUSED_MESSAGE)
 			continue;

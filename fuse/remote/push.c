@@ -33,6 +33,34 @@ void rem_hold_body(struct rem_sync *sync, struct sqb_body_id body)
 	sync->held[sync->held_count++] = body;
 }
 
+static bool hold_refused_of(struct rem_sync *sync, struct rem_box *box)
+{
+	struct sqb_remote_message_iter *it =
+		sqb_remote_message_iter_begin_state(sync->st, box->row.id,
+						    SQB_REMOTE_REFUSED);
+	struct sqb_remote_message row;
+	enum sqb_err err;
+
+	while (sqb_remote_message_iter_next(it, &row))
+		rem_hold_body(sync, row.body);
+	err = sqb_remote_message_iter_end(&it);
+	return err == SQB_OK || rem_fail_store(sync, sync->st, err);
+}
+
+bool rem_hold_refused(struct rem_sync *sync)
+{
+	struct sqb_remote_counts counts;
+	enum sqb_err err = sqb_remote_counts(sync->st, &counts);
+	bool ok = true;
+	size_t i;
+
+	if (err != SQB_OK)
+		return rem_fail_store(sync, sync->st, err);
+	for (i = 0; i < sync->boxes.count && ok && counts.refused > 0; i++)
+		ok = hold_refused_of(sync, sync->boxes.list[i]);
+	return ok;
+}
+
 bool rem_is_held(const struct rem_sync *sync, struct sqb_body_id body)
 {
 	size_t i;

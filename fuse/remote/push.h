@@ -41,7 +41,11 @@ bool rem_is_temporary(const struct imap_response *response);
 char *rem_flags_text(struct rem_sync *sync, const struct rem_flags *set,
 		     struct rem_flags *kept_r);
 
-/* Bodies that only the server has, and that something here still needs. */
+/*
+ * Bodies that something here needs, which the server has not taken: what it has
+ * of them stays there.  All that it has refused, and one more.
+ */
+bool rem_hold_refused(struct rem_sync *sync);
 void rem_hold_body(struct rem_sync *sync, struct sqb_body_id body);
 bool rem_is_held(const struct rem_sync *sync, struct sqb_body_id body);
 

@@ -48,10 +48,11 @@ struct rem_sync {
 	enum imap_err net;
 	char *why; /* own: text of the last failure, or NULL */
 
-	/* Of the last pass, and of its last round: */
+	/* Of the last pass: */
 	unsigned int pulled, pushed_all; /* changes */
+	unsigned int refused;            /* by the server */
+	/* Of its last round: */
 	unsigned int pushed;
-	unsigned int refused; /* by the server */
 	unsigned int waiting; /* could not be told, without refusal */
 	unsigned int ahead;   /* pulls sent and not ended */
 	bool again;           /* one more round is needed */

@@ -122,6 +122,246 @@ class Thin(RemoteCase):
             {'c/b', 'new-there', 'new-here/sub'})
 
 
+class Traffic(RemoteCase):
+    """How much is asked, which no machine makes faster or slower."""
+
+    def test_nothing_new_is_one_question(self):
+        for n in range(40):
+            self.session.ok(f'CREATE box{n}')
+        self.session.append('INBOX', mail('one'))
+        self.settle()
+        waits = self.sync()['waits'] - self.replica.sync('--readonly')['waits']
+        self.assertEqual(waits, 0)
+        # Of these, the first are of the connection.
+        self.assertLessEqual(self.sync()['waits'], 3)
+
+    def test_a_first_look_at_inbox(self):
+        for n in range(50):
+            self.session.append('INBOX', mail(f'{n}'))
+        figures = self.replica.sync()
+        self.assertLessEqual(figures['waits'], 5)
+        self.assertEqual(len(self.replica.dump()['INBOX'].mails), 50)
+
+    def test_few_changes_in_a_large_mailbox(self):
+        self.session.select()
+        message = mail('many')
+        self.session.append('INBOX', message)
+        while True:
+            count = len(self.session.fetch_by_uid('FLAGS'))
+            if count >= 2000:
+                break
+            self.session.ok(f'UID COPY 1:{min(count, 2000 - count)} INBOX')
+        self.replica.sync()
+        before = self.replica.sync()
+        uids = sorted(self.session.fetch_by_uid('FLAGS'))
+        self.session.ok(f'UID STORE {",".join(map(str, uids[5:113:2]))} '
+                        '+FLAGS.SILENT (\\Deleted)')
+        self.session.ok('EXPUNGE')
+        self.session.ok(f'UID STORE {",".join(map(str, uids[500:560:3]))} '
+                        '+FLAGS (\\Flagged)')
+        figures = self.replica.sync()
+        self.assertEqual(figures['pulled'], 54)
+        octets = sum(figures[k] - before[k] for k in ('received', 'sent'))
+        self.assertLess(octets, 5000)
+        print(f'74 changes in 2000 messages: {octets} octets')
+
+    def test_many_bodies_are_one_question(self):
+        for n in range(100):
+            self.session.append('INBOX', mail(f'{n}'))
+        self.replica.sync()
+        figures = self.replica.sync('--only-bodies')
+        self.assertLessEqual(figures['waits'], 5)
+        self.assertLess(figures['commits'], 10)
+        self.assert_same('INBOX')
+
+
+class Cases(RemoteCase):
+    """Both ends have changed the same: fuse-view's list of cases."""
+
+    def one(self, name='one', flags=''):
+        """A message that both have; its UID here."""
+        self.session.append('INBOX', mail(name), flags)
+        self.settle()
+        return self.replica.uid_of('INBOX', mail(name))
+
+    def tell(self, command, box='INBOX'):
+        self.session.select(box)
+        reply = self.session.ok(command)
+        self.session.ok('UNSELECT')
+        return reply
+
+    def expunge_there(self, uid, box='INBOX'):
+        self.tell(f'UID STORE {uid} +FLAGS.SILENT (\\Deleted)', box)
+        self.tell(f'UID EXPUNGE {uid}', box)
+
+    def both(self, box='INBOX'):
+        self.settle()
+        self.assert_same()
+        return there(self.session, box)
+
+    def test_moved_to_trash_here_and_flagged_there(self):
+        self.session.ok('CREATE Trash')
+        uid = self.one(flags='kw')
+        self.replica.write('move', 'INBOX', uid, 'Trash')
+        self.tell('UID STORE 1 +FLAGS (\\Flagged)')
+        self.assertEqual(self.both('Trash'),
+                         [(mail('one'), frozenset(('\\Flagged', 'kw')))])
+
+    def test_flagged_here_and_expunged_there(self):
+        self.replica.flags('INBOX', self.one(), ['\\Flagged'])
+        self.expunge_there(1)
+        self.assertEqual(self.both(), [])
+
+    def test_moved_here_and_expunged_there_is_kept(self):
+        self.session.ok('CREATE b')
+        self.replica.write('move', 'INBOX', self.one(), 'b')
+        self.expunge_there(1)
+        self.assertEqual(len(self.both('b')), 1)
+
+    def test_moved_at_both_ends_the_server_is_right(self):
+        self.session.ok('CREATE b')
+        self.session.ok('CREATE c')
+        self.replica.write('move', 'INBOX', self.one(), 'b')
+        self.tell('UID MOVE 1 c')
+        self.assertEqual(len(self.both('c')), 1)
+        self.assertEqual(self.both('b'), [])
+
+    def test_a_draft_replaced_at_both_ends(self):
+        uid = self.one()
+        self.replica.append('INBOX', mail('mine'))
+        self.replica.write('expunge', 'INBOX', uid, uid)
+        self.session.append('INBOX', mail('theirs'))
+        self.expunge_there(1)
+        self.assertEqual({octets for octets, _ in self.both()},
+                         {mail('mine'), mail('theirs')})
+
+    def test_renamed_at_both_ends_the_server_is_right(self):
+        self.session.ok('CREATE a')
+        self.session.append('a', mail('in a'))
+        self.settle()
+        self.replica.write('rename', 'a', 'mine')
+        self.session.ok('RENAME a theirs')
+        figures = self.settle()
+        self.assert_same()
+        self.assertEqual(folders(self.session), {'INBOX', 'theirs'})
+        self.assertLess(figures['received'], 4000)
+
+    def test_what_is_new_in_a_mailbox_that_was_deleted_there(self):
+        self.session.ok('CREATE x')
+        self.session.append('x', mail('old'))
+        self.settle()
+        self.replica.append('x', mail('new'))
+        self.session.ok('DELETE x')
+        self.sync()
+        self.settle()
+        self.assert_same()
+        self.assertEqual([octets for octets, _ in
+                          there(self.session, 'lost+found/x')], [mail('new')])
+
+    def test_made_at_both_ends(self):
+        self.settle()
+        self.replica.write('create', 'x')
+        self.replica.append('x', mail('mine'))
+        self.session.ok('CREATE x')
+        self.session.append('x', mail('theirs'))
+        self.assertEqual(len(self.both('x')), 2)
+
+    def test_deleted_here_with_new_mail_there(self):
+        self.session.ok('CREATE x')
+        self.settle()
+        self.replica.write('delete', 'x')
+        self.session.append('x', mail('new'))
+        self.sync()
+        self.assertEqual(len(self.both('x')), 1)
+
+    def test_another_uidvalidity(self):
+        self.session.ok('CREATE x')
+        for name in 'abc':
+            self.session.append('x', mail(name, body='text\r\n' * 2000),
+                                date='01-Mar-2024 12:00:00 +0000')
+        self.settle()
+        uids = sorted(self.replica.dump()['x'].mails)
+        self.replica.flags('x', uids[0], ['mine'])
+        self.replica.append('x', mail('new'))
+        self.session.ok('CREATE y')
+        self.tell('UID COPY 2:3 y', 'x')
+        self.session.ok('DELETE x')
+        self.session.ok('CREATE x')
+        self.session.append('x', mail('other'))
+        self.tell('UID COPY 1:2 x', 'y')
+        self.session.append('x', mail('a', body='text\r\n' * 2000),
+                            date='01-Mar-2024 12:00:00 +0000')
+        self.session.ok('DELETE y')
+        figures = self.replica.sync()
+        self.assertLess(figures['received'], 6000)
+        self.assertLessEqual(set(uids), set(self.replica.dump()['x'].mails))
+        self.assertEqual(len(self.both('x')), 5)
+        self.assertIn((mail('a', body='text\r\n' * 2000),
+                       frozenset(('mine',))), there(self.session, 'x'))
+
+    def test_all_gone_there_is_asked_twice_and_believed(self):
+        self.one()
+        self.expunge_there(1)
+        figures = self.sync()
+        self.assertIn('asking again', str(figures['notes']))
+        self.assertEqual(self.both(), [])
+
+    def test_a_rename_here_of_a_tree(self):
+        for name in ('a', 'a/b', 'a/b/c'):
+            self.session.ok(f'CREATE {name}')
+        self.session.append('a/b/c', mail('deep'))
+        self.settle()
+        self.replica.write('rename', 'a', 'z')
+        self.replica.write('rename', 'z/b', 'z/q')
+        self.settle()
+        self.assert_same()
+        self.assertEqual(folders(self.session),
+                         {'INBOX', 'z', 'z/q', 'z/q/c'})
+
+    def test_moved_out_and_the_mailbox_deleted(self):
+        self.session.ok('CREATE a')
+        self.session.ok('CREATE b')
+        for name in 'pq':
+            self.session.append('a', mail(name))
+        self.replica.sync()     # no body is here
+        uids = sorted(self.replica.dump()['a'].mails)
+        for uid in uids:
+            self.replica.write('move', 'a', uid, 'b')
+        self.replica.write('delete', 'a')
+        self.assertEqual(len(self.both('b')), 2)
+        self.assertEqual(folders(self.session), {'INBOX', 'b'})
+
+
+class Quota(RemoteCase):
+    plugins = 'quota'
+    config = ('plugin {\n  quota = count:User quota\n  quota_vsizes = yes\n'
+              '  quota_rule = *:storage=4K\n  quota_grace = 0\n}\n')
+    config_2_4 = ('quota "User quota" {\n  quota_storage_size = 4K\n'
+                  '  quota_storage_grace = 0\n}\n')
+
+    def test_what_is_refused_is_kept_and_tried_on_request(self):
+        self.settle()
+        large = mail('large', body='text\r\n' * 1000)
+        self.session.append('INBOX', mail('fill', body='text\r\n' * 500))
+        self.replica.append('INBOX', large)
+        self.replica.append('INBOX', mail('small'))
+        figures = self.sync()
+        self.assertEqual(figures['refused'], 1)
+        self.assertIn((large, frozenset()), self.replica.mails())
+        self.assertEqual(len(there(self.session, 'INBOX')), 2)
+        again = self.sync()
+        self.assertEqual(again['pushed'], 0)
+        self.assertLess(again['sent'], 2000)
+        self.session.select()
+        self.session.ok('UID STORE 1:* +FLAGS (\\Deleted)')
+        self.session.ok('EXPUNGE')
+        self.session.ok('UNSELECT')
+        self.sync('--retry')
+        self.sync()
+        self.assertNotIn(large, [o for o, _ in there(self.session, 'INBOX')])
+        self.assertIn((large, frozenset()), self.replica.mails())
+
+
 # What a server may lack, one thing more at each step.
 LADDER = [
     'IMAP4rev1 ID ENABLE IDLE LITERAL+ NAMESPACE UIDPLUS LIST-EXTENDED '
