@@ -18,7 +18,7 @@ struct sqbox_list_iterate_context {
 	struct sqb_mailbox_info one;   /* its name is NULL if there is none */
 
 	int64_t inbox_id;
-	bool inbox_unborn;
+	bool inbox_hidden;
 	/* Those that are not there but have children that are. */
 	ARRAY_TYPE(const_string) missing;
 
@@ -144,7 +144,7 @@ static bool sqbox_list_iter_is_orphan(struct sqbox_list_iterate_context *ctx,
 	if (status->parent.n == 0)
 		return ctx->ctx.list->ns->prefix_len > 0;
 	return status->parent.n == ctx->inbox_id &&
-	       (ctx->inbox_unborn || ctx->ctx.list->ns->prefix_len > 0);
+	       (ctx->inbox_hidden || ctx->ctx.list->ns->prefix_len > 0);
 }
 
 /* Show the nearest parent that matches, if it is such a one. */
@@ -175,6 +175,16 @@ static bool sqbox_list_iter_take_parent(struct sqbox_list_iterate_context *ctx,
 	return TRUE;
 }
 
+/* The user's own INBOX is made as soon as it is opened: LIST shows it. */
+static bool
+sqbox_list_iter_wants_unborn(const struct sqbox_list_iterate_context *ctx)
+{
+	const struct mail_namespace *ns = ctx->ctx.list->ns;
+
+	return (ns->flags & NAMESPACE_FLAG_INBOX_USER) != 0 &&
+	       (ctx->ctx.flags & MAILBOX_LIST_ITER_NO_AUTO_BOXES) == 0;
+}
+
 static bool sqbox_list_iter_take(struct sqbox_list_iterate_context *ctx,
 				 const struct sqb_mailbox_info *info)
 {
@@ -185,8 +195,10 @@ static bool sqbox_list_iter_take(struct sqbox_list_iterate_context *ctx,
 
 	if (strcmp(info->name, "INBOX") == 0) {
 		ctx->inbox_id = status->id.n;
-		ctx->inbox_unborn = sqbox_mailbox_is_unborn(info->name, status);
-		if (ctx->inbox_unborn)
+		ctx->inbox_hidden =
+			sqbox_mailbox_is_unborn(info->name, status) &&
+			!sqbox_list_iter_wants_unborn(ctx);
+		if (ctx->inbox_hidden)
 			return FALSE;
 	}
 	vname = mailbox_list_get_vname(ctx->ctx.list, info->name);

@@ -480,5 +480,27 @@ class Subscriptions(harness.ServerCase):
         self.assertEqual(client.list('*', command='LSUB'), {})
 
 
+class SubscriptionOfInbox(harness.ServerCase):
+    # sdbox's index of mailboxes has no INBOX before it is there.
+    config = 'mailbox_list_index = no\n'
+
+    def test_never_opened(self):
+        """S42 S45 S46: an INBOX that nobody has opened is listed as
+        subscribed if it is."""
+        client = self.login()
+        for _ in range(2):
+            client.ok('SUBSCRIBE INBOX')
+            for pattern in ('*', 'INBOX', '%'):
+                reply = client.ok(f'LIST "" {pattern} '
+                                  'RETURN (SUBSCRIBED CHILDREN)')
+                self.assertEqual(list_items(reply), {
+                    'INBOX': {'\\Subscribed', '\\HasNoChildren'}})
+            client.ok('UNSUBSCRIBE INBOX')
+            reply = client.ok('LIST "" * RETURN (SUBSCRIBED)')
+            self.assertEqual(list_items(reply), {'INBOX': set()})
+            client.select()
+            client.ok('CLOSE')
+
+
 if __name__ == '__main__':
     harness.main()
