@@ -59,6 +59,18 @@ bool sqbox_list_has_private_flags(struct mailbox_list *list)
 	return list->set.index_pvt_dir != NULL;
 }
 
+bool sqbox_namespace_has_special_use(const struct mail_namespace *ns)
+{
+	return ns->special_use_mailboxes;
+}
+
+const char *sqbox_mailbox_configured_use(struct mailbox *box)
+{
+	if (box->set == NULL || box->set->special_use == NULL)
+		return "";
+	return box->set->special_use;
+}
+
 bool sqbox_storage_has_attribute_dict(struct mail_storage *storage)
 {
 	return *storage->set->mail_attribute_dict != '\0';

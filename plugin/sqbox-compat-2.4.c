@@ -3,6 +3,7 @@
 /* What is particular to Dovecot 2.4. */
 
 #include "lib.h"
+#include "array.h"
 #include "mailbox-attribute.h"
 #include "settings.h"
 #include "sqbox-compat.h"
@@ -69,6 +70,18 @@ bool sqbox_list_get_root_path(struct mailbox_list *list,
 bool sqbox_list_has_private_flags(struct mailbox_list *list)
 {
 	return *list->mail_set->mail_index_private_path != '\0';
+}
+
+bool sqbox_namespace_has_special_use(const struct mail_namespace *ns)
+{
+	return ns->set->parsed_have_special_use_mailboxes;
+}
+
+const char *sqbox_mailbox_configured_use(struct mailbox *box)
+{
+	if (box->set == NULL || !array_is_created(&box->set->special_use))
+		return "";
+	return t_array_const_string_join(&box->set->special_use, " ");
 }
 
 bool sqbox_storage_has_attribute_dict(struct mail_storage *storage)

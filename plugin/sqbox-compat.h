@@ -33,6 +33,12 @@ bool sqbox_list_get_root_path(struct mailbox_list *list,
 /* Does each user have flags of his own here (INDEXPVT)? */
 bool sqbox_list_has_private_flags(struct mailbox_list *list);
 
+/* Has the namespace a mailbox that is configured with a special use? */
+bool sqbox_namespace_has_special_use(const struct mail_namespace *ns);
+
+/* What is configured for the mailbox, "" if nothing; dies with the t_ frame. */
+const char *sqbox_mailbox_configured_use(struct mailbox *box);
+
 /* Is there a dict for METADATA (mail_attribute)? */
 bool sqbox_storage_has_attribute_dict(struct mail_storage *storage);
 

@@ -2,6 +2,7 @@
 /* Copyright (c) 2026 the sqbox authors */
 
 #include "lib.h"
+#include "sqbox-compat.h"
 #include "sqbox-special-use.h"
 #include "sqbox-storage.h"
 #include "common/special-use.h"
@@ -35,15 +36,14 @@ void sqbox_special_use_record(struct mailbox *box,
 {
 	struct sqbox_account *account = SQBOX_MAILBOX(box)->storage->account;
 	struct mail_namespace *ns = box->list->ns;
-	unsigned int uses = 0;
+	unsigned int uses;
 	enum sqb_err err;
 
 	/* Another one's account is not ours to describe. */
 	if (ns->type != MAIL_NAMESPACE_TYPE_PRIVATE ||
-	    !ns->special_use_mailboxes || sqb_txn_active(account->st))
+	    !sqbox_namespace_has_special_use(ns) || sqb_txn_active(account->st))
 		return;
-	if (box->set != NULL && box->set->special_use != NULL &&
-	    !sqb_uses_parse(box->set->special_use, &uses))
+	if (!sqb_uses_parse(sqbox_mailbox_configured_use(box), &uses))
 		return; /* a use that the store has no bit for */
 	if (uses == status->special_use)
 		return;
@@ -64,7 +64,7 @@ const char *sqbox_special_use_of(struct mail_namespace *ns, pool_t pool,
 	const char *copy;
 	char *text;
 
-	if (status->special_use == 0 || ns->special_use_mailboxes)
+	if (status->special_use == 0 || sqbox_namespace_has_special_use(ns))
 		return NULL;
 	text = sqb_uses_text(status->special_use);
 	copy = p_strdup(pool, text);
