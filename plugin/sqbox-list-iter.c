@@ -202,7 +202,9 @@ static bool sqbox_list_iter_take(struct sqbox_list_iterate_context *ctx,
 			return FALSE;
 	}
 	vname = mailbox_list_get_vname(ctx->ctx.list, info->name);
-	match = imap_match(ctx->ctx.glob, vname);
+	/* One that was asked for by its name may be spelt in another way. */
+	match = ctx->walk == NULL ? IMAP_MATCH_YES :
+				    imap_match(ctx->ctx.glob, vname);
 	if (match != IMAP_MATCH_YES) {
 		return (match & IMAP_MATCH_PARENT) != 0 &&
 		       sqbox_list_iter_is_orphan(ctx, status) &&

@@ -78,6 +78,20 @@ static char sqbox_list_get_hierarchy_sep(struct mailbox_list *list ATTR_UNUSED)
 	return SQBOX_LIST_SEP;
 }
 
+/* A store has one INBOX, in any spelling (common/mailbox.h), also where the
+   namespace has a prefix, so that Dovecot leaves the name as it is. */
+static const char *
+sqbox_list_get_storage_name(struct mailbox_list *list, const char *vname)
+{
+	const char *name = mailbox_list_default_get_storage_name(list, vname);
+	size_t len = strlen("INBOX");
+
+	if (strncasecmp(name, "INBOX", len) != 0 ||
+	    (name[len] != '\0' && name[len] != SQBOX_LIST_SEP))
+		return name;
+	return t_strconcat("INBOX", name + len, NULL);
+}
+
 const char *sqbox_mailbox_dir(const char *root, struct sqb_mailbox_id id)
 {
 	return t_strdup_printf("%s/index/%lld", root, (long long)id.n);
@@ -418,7 +432,7 @@ struct mailbox_list sqbox_mailbox_list = {
 		.deinit = sqbox_list_deinit,
 		.get_hierarchy_sep = sqbox_list_get_hierarchy_sep,
 		.get_vname = mailbox_list_default_get_vname,
-		.get_storage_name = mailbox_list_default_get_storage_name,
+		.get_storage_name = sqbox_list_get_storage_name,
 		.get_path = sqbox_list_get_path,
 		.get_temp_prefix = sqbox_list_get_temp_prefix,
 		.iter_init = sqbox_list_iter_init,

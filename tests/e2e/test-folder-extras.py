@@ -90,6 +90,34 @@ namespace work {
             self.assertLessEqual({'\\Flagged', 'kw'}, flags[n]['FLAGS'])
         self.assertEqual(client.status('INBOX', 'MESSAGES'), {'MESSAGES': 2})
 
+    def test_inbox_below_a_prefix(self):
+        """S33 S39 S46: inbox below a prefix is a mailbox as any other: not
+        there before CREATE, and not the user's INBOX.  Its spelling is up to
+        the format."""
+        client = self.login()
+        for prefix in ('Work/', '#news.'):
+            name = f'{prefix}Inbox'
+            client.no(f'STATUS {name} (MESSAGES)')
+            client.no(f'SELECT {name}')
+            client.no(f'DELETE {name}')
+            self.assertEqual(client.list(name), {})
+            client.ok(f'CREATE {name}')
+            client.no(f'CREATE {name}')
+            client.append(name, mail())
+            self.assertEqual(client.select(name).last('EXISTS'), 1)
+            client.ok('CLOSE')
+            for pattern in (name, f'{prefix}*'):
+                self.assertEqual([n.lower() for n in client.list(pattern)],
+                                 [name.lower()])
+            client.ok(f'SUBSCRIBE {name}')
+            self.assertEqual(
+                [n.lower() for n in client.list(f'{prefix}*', command='LSUB')],
+                [name.lower()])
+            client.ok(f'RENAME {name} {prefix}other')
+            self.assertEqual(client.status(f'{prefix}other', 'MESSAGES'),
+                             {'MESSAGES': 1})
+        self.assertEqual(client.status('INBOX', 'MESSAGES'), {'MESSAGES': 0})
+
 
 class TwoNamespacesOneStore(harness.ServerCase):
     """The same mail under a second prefix."""
