@@ -92,7 +92,7 @@ dovecot-2.4)
 		debootstrap --variant=minbase trixie "$trixie"
 		mkdir "$trixie/source"
 	fi
-	git ls-files | tar -c -T - | tar -x -C "$trixie/source"
+	git ls-files | tar -c -T - | tar -x -m -C "$trixie/source"
 	in_trixie './bootstrap --deps --enable-werror && make && make install'
 	tests="\$(unit_tests) \$(filter-out $not_2_4, \$(e2e_tests))"
 	in_trixie "make check TESTS='$tests'"
