@@ -150,7 +150,7 @@ void sqb_txn_force(struct sqb_store *st)
 }
 
 static const char sql_modseq[] =
-	"UPDATE mailbox SET next_modseq = max(next_modseq, ?1) + 1"
+	"UPDATE mailbox SET next_modseq = max(next_modseq + ?2, ?1 + 1)"
 	" WHERE id = 0 RETURNING next_modseq - 1";
 
 enum sqb_err sqb_txn_modseq(struct sqb_store *st, uint64_t *modseq_r)
@@ -164,6 +164,7 @@ enum sqb_err sqb_txn_modseq(struct sqb_store *st, uint64_t *modseq_r)
 	if (st->txn.modseq == 0) {
 		q = sqb_stmt(st, sql_modseq);
 		sqlite3_bind_int64(q, 1, (int64_t)st->txn.min_modseq);
+		sqlite3_bind_int64(q, 2, SQB_MODSEQ_STEP);
 		err = sqb_run_int64(st, q, &modseq);
 		if (err == SQB_NOTFOUND)
 			return sqb_fail(st, SQB_CORRUPT,

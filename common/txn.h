@@ -46,8 +46,12 @@ bool sqb_txn_active(struct sqb_store *st);
 
 /*
  * The modseq of this transaction: all its changes carry the same one, larger
- * than any given out before by this store (invariant I4).
+ * than any given out before by this store (invariant I4), by this at least.
+ * What is between two of them is for a view of the store that counts on, step
+ * by step, from the modseq that it has taken over (dovecot.index).
  */
+#define SQB_MODSEQ_STEP 128
+
 enum sqb_err sqb_txn_modseq(struct sqb_store *st, uint64_t *modseq_r);
 
 /*

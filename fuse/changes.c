@@ -79,7 +79,7 @@ static bool only_own(struct ifs_changes *changes, uint64_t after,
 	for (i = 0; i < OWN_KEPT; i++)
 		count += changes->own[i] > after && changes->own[i] <= until;
 	(void)pthread_mutex_unlock(&changes->lock);
-	return count == until - after;
+	return count * SQB_MODSEQ_STEP == until - after;
 }
 
 void ifs_changes_own(struct ifs_changes *changes, uint64_t modseq)

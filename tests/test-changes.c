@@ -111,7 +111,7 @@ START_TEST(changed_ones_come_in_uid_order)
 	flag(st, 8, 8);
 	flag(st, 2, 3);
 	changed_is(since, "2 3 8");
-	changed_is(since + 1, "2 3");
+	changed_is(since + SQB_MODSEQ_STEP, "2 3");
 	/* Flagged again: no change. */
 	since = now();
 	flag(st, 2, 2);
@@ -128,7 +128,7 @@ START_TEST(expunged_ones_are_in_the_ranges)
 	expunge(2, 2);
 	changed_is(since, "");
 	vanished_is(since, "5:6 2:2");
-	vanished_is(since + 1, "2:2");
+	vanished_is(since + SQB_MODSEQ_STEP, "2:2");
 	vanished_is(now(), "");
 	vanished_is(UINT64_MAX, "");
 }

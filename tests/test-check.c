@@ -215,7 +215,7 @@ static const struct {
 	  "mailbox 3 (box/child): counts" },
 	{ "UPDATE mailbox SET uidnext = 3 WHERE id = 1",
 	  "UID 5 is not below UIDNEXT 3" },
-	{ "UPDATE message SET modseq = modseq + 100 WHERE uid = 3",
+	{ "UPDATE message SET modseq = modseq + 9999 WHERE uid = 3",
 	  "UID 3 has modseq" },
 	{ "UPDATE mailbox SET highestmodseq = 999999999 WHERE id = 3",
 	  "mailbox 3: modseq 999999999" },
