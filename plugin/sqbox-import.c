@@ -171,6 +171,7 @@ sqbox_import_expunge(struct sqbox_import *import, uint32_t uid1, uint32_t uid2)
 	if (!mail_index_lookup_seq_range(import->view, uid1, uid2, &seq1,
 					 &seq2))
 		return;
+	import->expunges = TRUE;
 	for (; seq1 <= seq2; seq1++) {
 		if (!mail_index_transaction_is_expunged(import->trans, seq1))
 			mail_index_expunge(import->trans, seq1);
@@ -309,6 +310,7 @@ int sqbox_import_reset(struct sqbox_import *import)
 	mail_index_reset(import->trans);
 	import->reset = TRUE;
 	import->must_reset = FALSE;
+	import->expunges = FALSE;
 	import->next_uid = 1;
 	return sqbox_import_all(import);
 }

@@ -30,6 +30,8 @@ struct sqbox_import {
 	uint32_t first_new_uid;
 	/* Gone, and never in the index: import_changes() and import_all(). */
 	ARRAY_TYPE(seq_range) unknown;
+	/* The index transaction has expunges. */
+	bool expunges;
 	/* The index has lost a UID that it cannot take back: reset it. */
 	bool must_reset;
 	/* The index transaction begins with a reset. */

@@ -5,12 +5,21 @@
 
 #include "sqbox-import.h"
 #include "sqbox-storage.h"
+#include "common/txn.h"
 
 /*
  * The store's modseq is at least this far ahead of the index's: more than the
  * records that one sync can add to the log, so that it stays ahead.
  */
 #define SQBOX_MODSEQ_GAP 1024
+
+/*
+ * What is imported up to a modseq of the store ends at that much above it in
+ * every index, however many records that took: so an older copy of the index
+ * catches up to where a newer one was, and counts on from there.  The store's
+ * next modseq is above that.
+ */
+#define SQBOX_MODSEQ_ROOM (SQB_MODSEQ_STEP / 2)
 
 /*
  * Open the mailbox's index.  If it was lost, cannot be read, belongs to another

@@ -62,10 +62,23 @@ static int sqbox_sync_raise_index(struct sqbox_sync_context *ctx)
 	return 0;
 }
 
+/* See SQBOX_MODSEQ_ROOM.  Expunges come after that in the log, as one more. */
+static void sqbox_sync_fill_room(struct sqbox_sync_context *ctx)
+{
+	uint64_t modseq = ctx->status.highestmodseq + SQBOX_MODSEQ_ROOM;
+
+	if (mail_index_have_modseq_tracking(ctx->mbox->box.index)) {
+		mail_index_update_highest_modseq(
+			ctx->import.trans,
+			ctx->import.expunges ? modseq - 1 : modseq);
+	}
+}
+
 static int sqbox_sync_import(struct sqbox_sync_context *ctx)
 {
 	const struct mail_index_header *hdr = mail_index_get_header(ctx->view);
 	struct sqbox_import *import = &ctx->import;
+	int ret;
 
 	if (!sqbox_sync_wants_import(ctx))
 		return 0;
@@ -80,8 +93,12 @@ static int sqbox_sync_import(struct sqbox_sync_context *ctx)
 	    (ctx->flags & SQBOX_SYNC_FLAG_MERGE) != 0 ||
 	    ctx->modseq < ctx->status.vanished_floor ||
 	    ctx->modseq > ctx->status.highestmodseq)
-		return sqbox_import_all(import);
-	return sqbox_import_changes(import);
+		ret = sqbox_import_all(import);
+	else
+		ret = sqbox_import_changes(import);
+	if (ret == 0 && !import->must_reset)
+		sqbox_sync_fill_room(ctx);
+	return ret;
 }
 
 /*
@@ -303,6 +320,8 @@ static int sqbox_sync_exchange(struct sqbox_sync_context *ctx)
 	else if (ctx->import.must_reset) {
 		/* Sessions that have it open will have to start anew. */
 		ret = sqbox_import_reset(&ctx->import) < 0 ? -1 : 1;
+		if (ret > 0)
+			sqbox_sync_fill_room(ctx);
 	}
 	return ret;
 }

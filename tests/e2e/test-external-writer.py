@@ -6,6 +6,7 @@ clients have it open: each client is told, nobody's change is lost, and in the
 end all see the same."""
 
 import random
+import shutil
 import threading
 
 import harness
@@ -355,6 +356,77 @@ class ExternalWriter(harness.ServerCase):
             lambda got: any(r.name == 'EXISTS' for r in got))
         self.assertEqual([r.num for r in got if r.name == 'EXISTS'], [13])
         idle.session.done()
+
+
+@harness.only_sqbox
+class OlderIndex(harness.ServerCase):
+    """I6: of what the writer did Dovecot had told a client; then the index
+    files are put back from a copy that does not know it."""
+
+    def setUp(self):
+        super().setUp()
+        session = self.login()
+        for _ in range(3):
+            session.append('INBOX', mail())
+        session.logout()
+        self.known()
+        self.store = Store(self.server, self.user)
+        self.copy = f'{self.store.dir}.copy'
+        self.writer = Writer(self.store)
+        self.addCleanup(self.writer.close)
+
+    def session(self, parameters=''):
+        session = self.login()
+        session.ok('ENABLE QRESYNC')
+        return session, session.select('INBOX', parameters)
+
+    def known(self):
+        """What a client keeps that has been told everything."""
+        session, reply = self.session()
+        session.logout()
+        return (f'{reply.coded("UIDVALIDITY")[0]} '
+                f'{reply.coded("HIGHESTMODSEQ")[0]}')
+
+    def keep(self):
+        shutil.copytree(self.store.index, self.copy)
+
+    def put_back(self):
+        self.store.remove_index()
+        shutil.copytree(self.copy, self.store.index)
+        self.server.own(self.store.index)
+
+    def assert_told(self, known, uid, flags):
+        session, reply = self.session(f' (QRESYNC ({known}))')
+        told = {items['UID']: items['FLAGS'] - {'\\Recent'}
+                for items in reply.fetched().values()}
+        self.assertEqual(told.get(uid), flags)
+        session.logout()
+
+    def test_then_the_writer_goes_on(self):
+        """I6 S60: the client is told of its next change, which the older index
+        imports together with those that the client knows."""
+        self.keep()
+        self.writer.change('INBOX', 1, 1, add=KEYWORDS)
+        known = self.known()
+        self.put_back()
+        self.writer.change('INBOX', 2, 2, add=('\\Flagged',))
+        self.assert_told(known, 2, {'\\Flagged'})
+
+    def test_then_a_client_goes_on(self):
+        """I6 S60: another client's next change has a larger modseq, also where
+        the older index had less to import than the newer one."""
+        self.writer.change('INBOX', 1, 1, add=KEYWORDS)
+        self.known()
+        self.keep()
+        self.writer.change('INBOX', 1, 1, remove=KEYWORDS)
+        self.known()
+        self.writer.change('INBOX', 1, 1, add=KEYWORDS)
+        known = self.known()
+        self.put_back()
+        session, _ = self.session()
+        session.ok('UID STORE 2 +FLAGS (\\Flagged)')
+        session.logout()
+        self.assert_told(known, 2, {'\\Flagged'})
 
 
 if __name__ == '__main__':
