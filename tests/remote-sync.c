@@ -18,160 +18,22 @@
  */
 #include "sqbox-config.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
-#include <netinet/in.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "common/mem.h"
 #include "common/txn.h"
 #include "fuse/remote/bodies.h"
 #include "fuse/remote/sync.h"
-
-#define DIED 3
+#include "tests/plain-imap.h"
 
 static struct sqb_store *writing;
-static unsigned int port, cut_commit, cut_line, commits, lines;
-static const char *user, *password_file;
-static bool trace, logged_in;
-
-/* A plain connection, no better than these tests need. */
-struct plain {
-	struct imap_transport transport;
-	int fd;
-};
-
-static ssize_t plain_read(struct imap_transport *t, void *buf, size_t size)
-{
-	ssize_t got = recv(((struct plain *)t)->fd, buf, size, MSG_DONTWAIT);
-
-	if (got > 0 && trace)
-		(void)fprintf(stderr, "S: %.*s", (int)got, (char *)buf);
-	return got;
-}
-
-static ssize_t plain_write(struct imap_transport *t, const void *data,
-			   size_t size)
-{
-	const char *end = memchr(data, '\n', size);
-	ssize_t done;
-
-	/* A line at a time, so that one can be the last. */
-	if (cut_line != 0 && end != NULL)
-		size = (size_t)(end - (const char *)data) + 1;
-	done = send(((struct plain *)t)->fd, data, size,
-		    MSG_DONTWAIT | MSG_NOSIGNAL);
-	if (trace && done > 0)
-		(void)fprintf(stderr, "C: %.*s", (int)done, (const char *)data);
-	if (done > 0 && (size_t)done == size && end != NULL && logged_in &&
-	    cut_line != 0 && ++lines == cut_line)
-		_exit(DIED);
-	return done;
-}
-
-static int plain_wait(struct imap_transport *t, bool for_write, int wake_fd,
-		      int milliseconds)
-{
-	struct pollfd fds[2] = {
-		{ .fd = ((struct plain *)t)->fd,
-		  .events = for_write ? POLLOUT : POLLIN },
-		{ .fd = wake_fd, .events = POLLIN },
-	};
-	int ret = poll(fds, 2, milliseconds);
-
-	if (ret <= 0)
-		return ret;
-	return fds[0].revents != 0 ? 1 : 2;
-}
-
-static void plain_close(struct imap_transport *t)
-{
-	(void)close(((struct plain *)t)->fd);
-	free(t);
-}
-
-static const char *plain_why(struct imap_transport *t)
-{
-	(void)t;
-	return NULL;
-}
-
-/* Until a line that begins so. */
-static bool expect(FILE *f, const char *start)
-{
-	char line[8192];
-
-	while (fgets(line, sizeof(line), f) != NULL) {
-		if (strncmp(line, start, strlen(start)) == 0)
-			return true;
-		if (line[0] != '*')
-			break;
-	}
-	return false;
-}
-
-static bool login(int fd)
-{
-	char password[256] = "";
-	FILE *f = fopen(password_file, "r"), *in;
-	bool ok;
-
-	if (f == NULL || fgets(password, sizeof(password), f) == NULL)
-		return false;
-	(void)fclose(f);
-	password[strcspn(password, "\n")] = '\0';
-	in = fdopen(dup(fd), "r");
-	(void)setvbuf(in, NULL, _IONBF, 0);
-	ok = expect(in, "* OK") &&
-	     dprintf(fd, "L LOGIN %s %s\r\n", user, password) > 0 &&
-	     expect(in, "L OK");
-	(void)fclose(in);
-	return ok;
-}
-
-static enum imap_err plain_connect(void *ctx, struct imap_wake *wake,
-				   struct imap_transport **transport_r,
-				   char **why_r)
-{
-	struct sockaddr_in address = { .sin_family = AF_INET,
-				       .sin_port = htons((uint16_t)port) };
-	struct plain *plain;
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	(void)ctx;
-	(void)wake;
-	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
-		(void)close(fd);
-		*why_r = sqb_xasprintf("connect: %s", strerror(errno));
-		return IMAP_LOST;
-	}
-	if (!login(fd)) {
-		(void)close(fd);
-		*why_r = sqb_xstrdup("login failed");
-		return IMAP_AUTH;
-	}
-	logged_in = true;
-	plain = sqb_xcalloc(1, sizeof(*plain));
-	plain->transport = (struct imap_transport){
-		.read = plain_read,
-		.write = plain_write,
-		.wait = plain_wait,
-		.close = plain_close,
-		.why = plain_why,
-	};
-	plain->fd = fd;
-	*transport_r = &plain->transport;
-	return IMAP_OK;
-}
+static struct plain_imap plain;
+static unsigned int cut_commit, commits;
 
 static struct sqb_store *lock_store(void *ctx)
 {
@@ -199,7 +61,7 @@ static enum sqb_err finish(void *ctx, struct sqb_store *st, enum sqb_err err)
 	}
 	err = sqb_txn_commit(st);
 	if (err == SQB_OK && ++commits == cut_commit)
-		_exit(DIED);
+		_exit(PLAIN_DIED);
 	return err == SQB_OK ? sqb_sync(st) : err;
 }
 
@@ -288,7 +150,7 @@ int main(int argc, char **argv)
 	};
 	struct rem_options opts = {
 		.store = { lock_store, unlock_store, begin, finish, NULL },
-		.connect = { plain_connect, NULL },
+		.connect = { plain_connect, &plain },
 		.log = log_line,
 	};
 	bool pass = true, bodies = false, retry = false;
@@ -299,13 +161,13 @@ int main(int argc, char **argv)
 	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (opt) {
 		case 'p':
-			port = (unsigned int)strtoul(optarg, NULL, 10);
+			plain.port = (uint16_t)strtoul(optarg, NULL, 10);
 			break;
 		case 'u':
-			user = optarg;
+			plain.user = optarg;
 			break;
 		case 'w':
-			password_file = optarg;
+			plain.password_file = optarg;
 			break;
 		case 'B':
 			pass = false;
@@ -321,22 +183,24 @@ int main(int argc, char **argv)
 			opts.readonly = true;
 			break;
 		case 't':
-			trace = true;
+			plain.trace = true;
 			break;
 		case 'c':
 			cut_commit = (unsigned int)strtoul(optarg, NULL, 10);
 			break;
 		case 'l':
-			cut_line = (unsigned int)strtoul(optarg, NULL, 10);
+			plain.cut_line =
+				(unsigned int)strtoul(optarg, NULL, 10);
 			break;
 		default:
 			return 2;
 		}
 	}
-	if (optind + 1 != argc || user == NULL || password_file == NULL)
+	if (optind + 1 != argc || plain.user == NULL ||
+	    plain.password_file == NULL)
 		return 2;
 	opts.dir = argv[optind];
-	account = sqb_xasprintf("imap://%s@127.0.0.1", user);
+	account = sqb_xasprintf("imap://%s@127.0.0.1", plain.user);
 	opts.account = account;
 	(void)setvbuf(stdout, NULL, _IOLBF, 0);
 	err = sqb_store_open(opts.dir, SQB_OPEN_CREATE, &writing, &error);
