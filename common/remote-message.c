@@ -229,6 +229,7 @@ sqb_remote_message_iter_begin_remote(struct sqb_store *st,
 
 static const char sql_walk_unsettled[] =
 	"SELECT " COLUMNS("") " FROM remote_message"
+			      " INDEXED BY remote_message_state"
 			      " WHERE state != 0 AND state = ?2"
 			      " AND mailbox_id = ?1 ORDER BY uid";
 

@@ -127,10 +127,11 @@ enum sqb_err sqb_remote_message_iter_end(struct sqb_remote_message_iter **it);
  *
  * changed: messages with modseq > since, in the order of UIDs, that have no
  * remote row (remote_r->uid 0), a SENDING one, or flags or keywords other than
- * their base.  A REFUSED one is not there.
- * gone: remote rows of any state whose message was expunged with modseq > since
- * (all whose message is gone if the journal does not go back so far, or there
- * is no such mailbox any more), in the order of UIDs here.
+ * their base.  A REFUSED one is not there.  Who forgets a row for its message
+ * to be told again sets pushed back, too. gone: remote rows of any state whose
+ * message was expunged with modseq > since (all whose message is gone if the
+ * journal does not go back so far, or there is no such mailbox any more), in
+ * the order of UIDs here.
  */
 struct sqb_remote_changed_iter *
 sqb_remote_changed_iter_begin(struct sqb_store *st, struct sqb_mailbox_id box,
