@@ -35,7 +35,10 @@ MAILBOXES = ('Archive/2023', 'Archive/2024', 'Архив', 'lists/sqlite',
 TABLES = {
     'message': '*', 'body': '*', 'body_chunk': '*', 'body_eol': '*',
     'subscription': '*', 'keyword': '*', 'keyword_more': '*', 'pop3': '*', 'entry_name': '*',
-    'attribute': '*', 'body_shared': '*',
+    'attribute': '*', 'body_shared': '*', 'remote_account': '*',
+    'remote_message': '*', 'remote_keyword_more': '*', 'body_absent': '*',
+    'remote_mailbox': 'mailbox_id, name, path, mailboxid, subscribed,'
+                      ' uidvalidity',
     'mailbox': 'id, parent_id, name, guid, noselect, uidvalidity, uidnext,'
                ' first_recent, highestmodseq, messages, unseen, vsize,'
                ' special_use, next_id, next_body, next_uidvalidity,'
@@ -52,6 +55,13 @@ EXTRAS = (
     'UPDATE body SET eol = 2 WHERE id % 50 = 0 AND vsize < 131072',
     "INSERT INTO body_eol SELECT id, 0, x'0102' FROM body WHERE eol = 2",
     'UPDATE mailbox SET special_use = 1 << (id % 8) WHERE id BETWEEN 2 AND 9',
+    "INSERT INTO remote_account VALUES (1, 'imaps://a@mail.example.org')",
+    "INSERT INTO remote_mailbox SELECT id, CAST('at there ' || id AS BLOB),"
+    " 'path ' || id, x'ff', 1, 7, 1000, 9000000000000000000, 10 FROM mailbox"
+    ' WHERE id > 0',
+    'INSERT INTO remote_message SELECT mailbox_id, uid, uid + 5, 0, flags & 63,'
+    ' keywords, body_id, NULL FROM message',
+    'INSERT INTO remote_keyword_more SELECT * FROM keyword_more',
 )
 
 
@@ -232,6 +242,83 @@ class Salvage(unittest.TestCase):
             columns = len(sql(self.store, f'PRAGMA table_info({name})'))
             if name not in made_anew:
                 self.assertRegex(source, rf'{{ "{name}", \w+, \d, "\w{{{columns}}}"')
+
+    # Replicas
+
+    ABSENT = ('SELECT body_id FROM message GROUP BY body_id'
+              ' HAVING count(*) = 1 ORDER BY body_id LIMIT 100')
+
+    def forget_bodies(self):
+        """A hundred of them are at the server only."""
+        for statement in (
+                'INSERT INTO body_absent SELECT id, guid, vsize, date FROM body'
+                f' WHERE id IN ({self.ABSENT})',
+                'UPDATE message SET psize = vsize'
+                f' WHERE body_id IN ({self.ABSENT})',
+                *(f'DELETE FROM {table} WHERE {column} IN ({self.ABSENT})'
+                  for table, column in (('body', 'id'), ('body_chunk', 'body_id'),
+                                        ('body_eol', 'body_id')))):
+            sql(self.damaged, statement)
+        self.assertEqual(run(SQBOX, 'check', self.damaged).returncode, 0)
+
+    def count(self, what):
+        return sql(self.dest, f'SELECT count(*) FROM {what}')[0][0]
+
+    def test_what_was_not_fetched_stays_so(self):
+        self.forget_bodies()
+        before = self.read(self.damaged)
+        self.salvage(0)
+        after = self.read(self.dest)
+        for table in ('body_absent', 'message', *(
+                name for name in TABLES if name.startswith('remote_'))):
+            self.assertEqual(after[table], before[table], table)
+
+    def test_a_loss_is_not_told_to_the_server(self):
+        sql(self.damaged, 'DELETE FROM body WHERE id = 9')
+        sql(self.damaged, 'DELETE FROM message WHERE uid = 30')
+        self.salvage(DAMAGED)
+        self.assertEqual(self.count(
+            'remote_message r WHERE NOT EXISTS (SELECT 1 FROM message m WHERE'
+            ' m.mailbox_id = r.mailbox_id AND m.uid = r.uid)'), 0)
+        self.assertEqual(self.count('remote_mailbox WHERE uidnext != 0'
+                                    ' OR highestmodseq != 0 OR pushed != 0'), 0)
+
+    def test_what_the_server_has_is_matched_anew(self):
+        self.forget_bodies()
+        for table in ('remote_message', 'remote_keyword_more'):
+            sql(self.damaged, f'DELETE FROM {table} WHERE mailbox_id = 1'
+                ' AND (uid < 10 OR uid BETWEEN 40 AND 50)')
+        lost = sql(self.damaged, 'SELECT count(*) FROM message WHERE uid < 10'
+                   ' AND mailbox_id = 1 AND body_id IN'
+                   ' (SELECT body_id FROM body_absent)')[0][0]
+        self.assertGreater(lost, 0)
+        result = self.salvage(DAMAGED)
+        self.assertIn(f'{lost} lost', result.stdout)
+        self.assertIn('is at the server', result.stdout)
+        self.assertEqual(sql(self.dest, 'SELECT mailbox_id FROM remote_mailbox'
+                             ' WHERE uidvalidity = 0'), [(1,)])
+
+    def test_without_its_account_it_is_none(self):
+        self.forget_bodies()
+        sql(self.damaged, 'DELETE FROM remote_account')
+        result = self.salvage(DAMAGED)
+        self.assertIn('100 lost', result.stdout)
+        for table in ('body_absent', 'remote_mailbox', 'remote_message',
+                      'remote_keyword_more'):
+            self.assertEqual(self.count(table), 0)
+
+    def test_older_schemas(self):
+        for version in (1, 2):
+            with self.subTest(version=version):
+                shutil.rmtree(self.damaged)
+                shutil.rmtree(self.dest, ignore_errors=True)
+                os.mkdir(self.damaged, 0o700)
+                path = os.path.join(os.environ.get('SQBOX_SRCDIR', '.'),
+                                    'tests', 'data', f'schema-v{version}.sql')
+                db = sqlite3.connect(os.path.join(self.damaged, 'store.db'))
+                with contextlib.closing(db), open(path, encoding='utf-8') as f:
+                    db.executescript(f.read())
+                self.assertIn('3 messages', self.salvage(0).stdout)
 
     def test_its_numbers_move_on(self):
         """I1, I2: as after a restore, none is given out twice."""
