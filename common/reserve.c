@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #define ALMOST_FULL (512 * 1024)
+#define FAR_FROM_FULL (16 * 1024 * 1024)
 
 /* Unknown: as if there were room; the disk will say if there is not. */
 static uint64_t free_bytes(struct sqb_store *st)
@@ -100,6 +101,11 @@ void sqb_reserve_drop(struct sqb_store *st)
 bool sqb_store_is_full(struct sqb_store *st)
 {
 	return free_bytes(st) < ALMOST_FULL;
+}
+
+bool sqb_reserve_is_idle(struct sqb_store *st)
+{
+	return !st->reserve_gone && free_bytes(st) >= FAR_FROM_FULL;
 }
 
 void sqb_reserve_watch(struct sqb_store *st)

@@ -16,8 +16,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define WAL_HEADER 32
-#define FRAME_HEADER 24
 #define WAL_MAGIC 0x377f0682 /* + 1: checksums of big-endian words */
 #define WAL_VERSION 3007000
 
@@ -59,8 +57,8 @@ static enum sqb_err read_at(struct sqb_pages *p, int fd, void *buf, size_t size,
 
 static uint64_t frame_offset(uint32_t frame)
 {
-	return WAL_HEADER +
-	       (uint64_t)(frame - 1) * (FRAME_HEADER + SQB_PAGE_SIZE);
+	return SQB_WAL_HEADER +
+	       (uint64_t)(frame - 1) * (SQB_FRAME_HEADER + SQB_PAGE_SIZE);
 }
 
 enum sqb_err sqb_page_read(struct sqb_pages *p, uint32_t n,
@@ -76,7 +74,7 @@ enum sqb_err sqb_page_read(struct sqb_pages *p, uint32_t n,
 	offset = (uint64_t)(n - 1) * SQB_PAGE_SIZE;
 	if (p->frame[n] != 0) {
 		fd = p->wal_fd;
-		offset = frame_offset(p->frame[n]) + FRAME_HEADER;
+		offset = frame_offset(p->frame[n]) + SQB_FRAME_HEADER;
 	}
 	err = read_at(p, fd, page_r, SQB_PAGE_SIZE, offset, &size);
 	if (err == SQB_OK && size < SQB_PAGE_SIZE)
@@ -120,13 +118,13 @@ struct wal_list {
 
 static enum sqb_err list_frames(struct sqb_pages *p, struct wal_list *list)
 {
-	uint8_t buf[FRAME_HEADER + SQB_PAGE_SIZE], salt[8];
+	uint8_t buf[SQB_FRAME_HEADER + SQB_PAGE_SIZE], salt[8];
 	struct wal_sum sum;
 	enum sqb_err err;
 	size_t size = 0;
 
-	err = read_at(p, p->wal_fd, buf, WAL_HEADER, 0, &size);
-	if (err != SQB_OK || size < WAL_HEADER || !wal_header_ok(buf, &sum))
+	err = read_at(p, p->wal_fd, buf, SQB_WAL_HEADER, 0, &size);
+	if (err != SQB_OK || size < SQB_WAL_HEADER || !wal_header_ok(buf, &sum))
 		return err;
 	memcpy(salt, buf + 16, sizeof(salt));
 	while (list->count < PAGES_MAX) {
@@ -136,7 +134,7 @@ static enum sqb_err list_frames(struct sqb_pages *p, struct wal_list *list)
 		    memcmp(buf + 8, salt, sizeof(salt)) != 0)
 			break;
 		add_to_sum(&sum, buf, 8);
-		add_to_sum(&sum, buf + FRAME_HEADER, SQB_PAGE_SIZE);
+		add_to_sum(&sum, buf + SQB_FRAME_HEADER, SQB_PAGE_SIZE);
 		if (sqb_big32(buf + 16) != sum.a ||
 		    sqb_big32(buf + 20) != sum.b)
 			break;

@@ -10,11 +10,9 @@
 /*
  * For the files of common/ only: store.db read without SQLite, which stops at
  * the first thing that is not as it should be.  The format is that of
- * sqlite.org/fileformat2.html; page size and auto-vacuum are those that
- * migrate.c gives every store.
+ * sqlite.org/fileformat2.html; auto-vacuum is that which migrate.c gives every
+ * store.
  */
-#define SQB_PAGE_SIZE 4096
-
 static inline uint32_t sqb_big32(const uint8_t *p)
 {
 	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 |

@@ -222,6 +222,18 @@ bool sqb_fs_mount_type(dev_t dev, char type_r[SQB_MOUNT_TYPE_SIZE]);
 enum sqb_err sqb_lock(struct sqb_store *st);
 void sqb_unlock(struct sqb_store *st);
 
+/*
+ * The format of the files, sqlite.org/fileformat2.html: pages as migrate.c
+ * makes them, and what is before the first frame of a WAL and each page there.
+ */
+#define SQB_PAGE_SIZE 4096
+#define SQB_WAL_HEADER 32
+#define SQB_FRAME_HEADER 24
+
+/* So much of the WAL may stay at the last close (store.c). */
+#define SQB_WAL_KEPT_SIZE (256 * 1024)
+/* Before a commit, within the transaction: it shall find room in the WAL. */
+void sqb_wal_make_room(struct sqb_store *st);
 /* Note a commit, and free what sync.c keeps. */
 void sqb_wal_committed(struct sqb_store *st);
 /*
@@ -272,6 +284,8 @@ void sqb_reserve_check(struct sqb_store *st);
 void sqb_reserve_drop(struct sqb_store *st);
 void sqb_reserve_watch(struct sqb_store *st);
 enum sqb_err sqb_reserve_need(struct sqb_store *st);
+/* Is the disk far from full? */
+bool sqb_reserve_is_idle(struct sqb_store *st);
 
 /* Free what the bodies' files keep in the store. */
 void sqb_body_free_buffers(struct sqb_store *st);

@@ -18,7 +18,6 @@
 #define BUSY_TIMEOUT_MS 10000
 #define COMPRESS_LEVEL 3
 #define COMPRESS_LEVEL_MAX 19
-#define KEPT_WAL_SIZE (256 * 1024)
 
 /* Of every connection; the reasons: */
 static const char pragmas[] =
@@ -28,7 +27,8 @@ static const char pragmas[] =
 	"PRAGMA secure_delete = FAST;"
 	/* sqb_checkpoint_if_due() does it, after the answer. */
 	"PRAGMA wal_autocheckpoint = 0;"
-	"PRAGMA journal_size_limit = 4194304;"
+	/* Of a WAL when its checkpoint is due: it grows once, not each time. */
+	"PRAGMA journal_size_limit = 17825792;"
 	/* Reading a page anew costs less than memory for it: each page of a
 	   growing cache is a page fault.  A transaction may hold 8 MiB.  (Of
 	   this number SQLite takes the low 8 bits for a second one, on or off:
@@ -277,7 +277,7 @@ static bool keeps_wal(struct sqb_store *st)
 		return true;
 	if (fstatat(st->dir_fd, "store.db-wal", &info, AT_SYMLINK_NOFOLLOW) ==
 		    0 &&
-	    info.st_size <= KEPT_WAL_SIZE)
+	    info.st_size <= SQB_WAL_KEPT_SIZE)
 		return true;
 	sqb_reserve_check(st);
 	return st->reserve_gone;

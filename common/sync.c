@@ -10,12 +10,18 @@
 #include "common/store-private.h"
 
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define CHECKPOINT_PAGES 4000
 /* A reader pins the WAL: how far it may grow between two attempts. */
 #define CHECKPOINT_AGAIN_PAGES 1000
+
+/* Room in the WAL: what the commit of a mail may take, and how much is made. */
+#define ROOM_WANTED (64 * 1024)
+#define ROOM_MADE (512 * 1024)
+#define ROOM_PIECE (64 * 1024) /* SQLite takes less than 128 KiB at once */
 
 /* SQLite writes store.db in checkpoints only: this tells one from the next. */
 static struct timespec db_mtime(struct sqb_store *st)
@@ -60,17 +66,68 @@ bool sqb_sync_pending(struct sqb_store *st)
 	return st->wal.pending;
 }
 
-static enum sqb_err sync_wal(struct sqb_store *st)
+/* NULL: it is not open. */
+static sqlite3_file *wal_file(struct sqb_store *st)
 {
 	sqlite3_file *wal = NULL;
+	int rc = sqlite3_file_control(st->db, "main",
+				      SQLITE_FCNTL_JOURNAL_POINTER, &wal);
+
+	return rc == SQLITE_OK && wal != NULL && wal->pMethods != NULL ? wal
+								       : NULL;
+}
+
+/* Where the WAL ends that our last commit has left. */
+static sqlite3_int64 wal_end(const struct sqb_store *st)
+{
+	return SQB_WAL_HEADER + (sqlite3_int64)st->wal.pages *
+					(SQB_FRAME_HEADER + SQB_PAGE_SIZE);
+}
+
+/*
+ * A short WAL may be all that this process writes; one that is long begins
+ * anew soon.
+ */
+static bool wants_room(struct sqb_store *st, sqlite3_file *wal,
+		       sqlite3_int64 *size_r)
+{
+	return wal_end(st) >= ROOM_WANTED &&
+	       st->wal.pages < checkpoint_limit(st) &&
+	       wal->pMethods->xFileSize(wal, size_r) == SQLITE_OK &&
+	       *size_r < wal_end(st) + ROOM_WANTED && sqb_reserve_is_idle(st);
+}
+
+/*
+ * The sync of a file that keeps its length is one write to the disk; of one
+ * that grows it is several, for the file system's journal.  So let it grow now
+ * and then, by more than is needed.  To SQLite, zeros are no frames.
+ */
+void sqb_wal_make_room(struct sqb_store *st)
+{
+	sqlite3_file *wal = wal_file(st);
+	sqlite3_int64 size, end, piece;
+	char *zeros;
+	int rc = SQLITE_OK;
+
+	if (wal == NULL || !wants_room(st, wal, &size))
+		return;
+	end = size < SQB_WAL_KEPT_SIZE ? SQB_WAL_KEPT_SIZE : size + ROOM_MADE;
+	zeros = sqb_xcalloc(1, ROOM_PIECE);
+	for (; rc == SQLITE_OK && size < end; size += piece) {
+		piece = end - size < ROOM_PIECE ? end - size : ROOM_PIECE;
+		rc = wal->pMethods->xWrite(wal, zeros, (int)piece, size);
+	}
+	free(zeros);
+}
+
+static enum sqb_err sync_wal(struct sqb_store *st)
+{
+	sqlite3_file *wal = wal_file(st);
 	int rc;
 
-	rc = sqlite3_file_control(st->db, "main", SQLITE_FCNTL_JOURNAL_POINTER,
-				  &wal);
-	if (rc != SQLITE_OK || wal == NULL || wal->pMethods == NULL)
-		return sqb_fail(st, SQB_INTERNAL,
-				"%s-wal is not open (SQLite code %d)",
-				st->db_path, rc);
+	if (wal == NULL)
+		return sqb_fail(st, SQB_INTERNAL, "%s-wal is not open",
+				st->db_path);
 	rc = wal->pMethods->xSync(wal,
 				  SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY);
 	if (rc != SQLITE_OK)

@@ -115,6 +115,7 @@ enum sqb_err sqb_txn_commit(struct sqb_store *st)
 		sqb_txn_rollback(st);
 		return err;
 	}
+	sqb_wal_make_room(st);
 	err = sqb_run(st, sqb_stmt(st, sql_commit));
 	if (err != SQB_OK) {
 		sqb_txn_rollback(st);

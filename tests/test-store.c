@@ -423,7 +423,7 @@ static const struct {
 	{ "PRAGMA synchronous", 1 },
 	{ "PRAGMA secure_delete", 2 },
 	{ "PRAGMA wal_autocheckpoint", 0 },
-	{ "PRAGMA journal_size_limit", 4194304 },
+	{ "PRAGMA journal_size_limit", 17825792 },
 	{ "PRAGMA temp_store", 2 },
 	{ "PRAGMA foreign_keys", 0 },
 	{ "PRAGMA cell_size_check", 1 },

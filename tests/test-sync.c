@@ -290,6 +290,39 @@ START_TEST(the_log_is_moved_into_the_store_when_it_is_long)
 }
 END_TEST
 
+/* Where a file grows, its sync waits for the file system's journal, too. */
+START_TEST(few_commits_make_the_log_longer)
+{
+	off_t size = size_of("store.db-wal"), now;
+	unsigned int i, grown = 0;
+
+	for (i = 0; i < 1000; i++) {
+		append_noise(8000);
+		t_ok(st, sqb_sync(st));
+		t_ok(st, sqb_checkpoint_if_due(st));
+		now = size_of("store.db-wal");
+		grown += now != size;
+		size = now;
+	}
+	ck_assert_uint_lt(grown, 60);
+	ck_assert_int_le(size, 17825792);
+	t_store_reopen(&st);
+	ck_assert_int_eq((int)t_sql_int(st, "SELECT count(*) FROM message"),
+			 1000);
+}
+END_TEST
+
+START_TEST(a_log_that_is_not_known_to_be_long_stays_short)
+{
+	append_noise(8000);
+	ck_assert_int_lt(size_of("store.db-wal"), 100 * 1024);
+	append_noise(60 * 1024);
+	append_noise(8000);
+	append_noise(8000);
+	ck_assert_int_eq(size_of("store.db-wal"), SQB_WAL_KEPT_SIZE);
+}
+END_TEST
+
 static void read_when_told(int fd, const char *where)
 {
 	struct sqb_store *mine = t_store_open_in(where);
@@ -534,6 +567,8 @@ static void add_sync_tests(Suite *suite)
 	tcase_add_test(tc, closing_undoes_an_open_transaction);
 	tcase_add_test(tc, after_a_failed_sync_nothing_more_is_written);
 	tcase_add_test(tc, the_log_is_moved_into_the_store_when_it_is_long);
+	tcase_add_test(tc, few_commits_make_the_log_longer);
+	tcase_add_test(tc, a_log_that_is_not_known_to_be_long_stays_short);
 }
 
 static void add_peer_tests(Suite *suite)
