@@ -27,6 +27,13 @@
 #define FAST_LEVEL_MAX 4
 #define FAST_MIN_MATCH 6
 
+/*
+ * Tables of 16384 entries, which the processor's cache holds: a mail is short,
+ * and they are cleared for each.  Larger ones save an octet in a thousand of
+ * the mails of 70 KB, and take a fifth longer.
+ */
+#define FAST_TABLE_LOG 14
+
 size_t sqb_chunk_size(uint64_t vsize, uint64_t n)
 {
 	uint64_t start = n * SQB_BODY_CHUNK;
@@ -63,9 +70,14 @@ static ZSTD_CCtx *new_cctx(int level)
 	if (cctx == NULL)
 		return NULL;
 	(void)ZSTD_CCtx_setParameter(cctx, ZSTD_c_compressionLevel, level);
-	if (level <= FAST_LEVEL_MAX)
+	if (level <= FAST_LEVEL_MAX) {
 		(void)ZSTD_CCtx_setParameter(cctx, ZSTD_c_minMatch,
 					     FAST_MIN_MATCH);
+		(void)ZSTD_CCtx_setParameter(cctx, ZSTD_c_hashLog,
+					     FAST_TABLE_LOG);
+		(void)ZSTD_CCtx_setParameter(cctx, ZSTD_c_chainLog,
+					     FAST_TABLE_LOG);
+	}
 	(void)ZSTD_CCtx_loadDictionary(cctx, sqb_dictionary,
 				       sqb_dictionary_size);
 	return cctx;
