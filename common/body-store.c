@@ -9,8 +9,9 @@
 #include <string.h>
 
 static const char sql_next_body[] =
-	"UPDATE mailbox SET next_body = next_body + 1 WHERE id = 0"
-	" RETURNING next_body - 1";
+	"SELECT next_body FROM mailbox WHERE id = 0";
+static const char sql_take_body[] =
+	"UPDATE mailbox SET next_body = ?1 + 1 WHERE id = 0";
 
 static const char sql_insert_body[] =
 	"INSERT INTO body (id, guid, vsize, hdr_size, eol, date, sum, codec,"
@@ -110,14 +111,24 @@ static enum sqb_err is_stored(struct sqb_body_writer *w, bool *stored_r)
 	return err;
 }
 
+/* In two statements, as everywhere: UPDATE ... RETURNING takes SQLite longer.
+ */
 enum sqb_err sqb_body_next_id(struct sqb_store *st, struct sqb_body_id *id_r)
 {
-	enum sqb_err err;
+	sqlite3_stmt *q = sqb_stmt(st, sql_next_body);
+	struct sqb_body_id id = { 0 };
+	enum sqb_err err = sqb_run_int64(st, q, &id.n);
 
-	err = sqb_run_int64(st, sqb_stmt(st, sql_next_body), &id_r->n);
 	if (err == SQB_NOTFOUND)
 		return sqb_fail(st, SQB_CORRUPT, "%s has lost its row 0",
 				st->db_path);
+	if (err != SQB_OK)
+		return err;
+	q = sqb_stmt(st, sql_take_body);
+	sqlite3_bind_int64(q, 1, id.n);
+	err = sqb_run(st, q);
+	if (err == SQB_OK)
+		*id_r = id;
 	return err;
 }
 

@@ -49,13 +49,13 @@ enum sqb_err sqb_entry_find(struct sqb_store *st, struct sqb_mailbox_id box,
 }
 
 static const char sql_get[] =
-	"SELECT e.name FROM message m LEFT JOIN entry_name e"
+	"SELECT e.name, m.modseq FROM message m LEFT JOIN entry_name e"
 	" ON e.mailbox_id = m.mailbox_id AND e.uid = m.uid"
 	" WHERE m.mailbox_id = ?1 AND m.uid = ?2";
 
 /* *name_r NULL: the computed one.  SQB_NOTFOUND: no such message. */
 static enum sqb_err get_name(struct sqb_store *st, struct sqb_mailbox_id box,
-			     uint32_t uid, char **name_r)
+			     uint32_t uid, char **name_r, uint64_t *modseq_r)
 {
 	sqlite3_stmt *q = sqb_stmt(st, sql_get);
 	const char *name;
@@ -67,6 +67,7 @@ static enum sqb_err get_name(struct sqb_store *st, struct sqb_mailbox_id box,
 		return err != SQB_OK ? err : SQB_NOTFOUND;
 	name = name_in(q, 0);
 	*name_r = name != NULL ? sqb_xstrdup(name) : NULL;
+	*modseq_r = (uint64_t)sqlite3_column_int64(q, 1);
 	sqlite3_reset(q);
 	return SQB_OK;
 }
@@ -75,7 +76,8 @@ enum sqb_err sqb_entry_name_get(struct sqb_store *st, struct sqb_mailbox_id box,
 				uint32_t uid, char **name_r)
 {
 	char *name = NULL;
-	enum sqb_err err = get_name(st, box, uid, &name);
+	uint64_t modseq;
+	enum sqb_err err = get_name(st, box, uid, &name, &modseq);
 
 	if (err == SQB_OK && name == NULL)
 		err = SQB_NOTFOUND;
@@ -106,8 +108,9 @@ static enum sqb_err check_name(struct sqb_store *st, struct sqb_mailbox_id box,
 
 static const char sql_delete[] =
 	"DELETE FROM entry_name WHERE mailbox_id = ?1 AND uid = ?2";
+/* In place of the name that it has, even one that nobody could have given. */
 static const char sql_insert[] =
-	"INSERT INTO entry_name (mailbox_id, uid, name) VALUES (?1, ?2, ?3)";
+	"INSERT OR REPLACE INTO entry_name (mailbox_id, uid, name) VALUES (?1, ?2, ?3)";
 static const char sql_touch[] = "UPDATE message SET modseq = ?3"
 				" WHERE mailbox_id = ?1 AND uid = ?2";
 static const char sql_touch_mailbox[] =
@@ -123,48 +126,43 @@ static sqlite3_stmt *bind_message(struct sqb_store *st, const char *sql,
 	return q;
 }
 
-static enum sqb_err touch(struct sqb_store *st, const char *sql,
-			  struct sqb_mailbox_id box, uint32_t uid)
+static enum sqb_err touch(struct sqb_store *st, struct sqb_mailbox_id box,
+			  uint32_t uid, uint64_t modseq)
 {
-	uint64_t modseq;
-	enum sqb_err err = sqb_txn_modseq(st, &modseq);
+	static const char *const sql[] = { sql_touch, sql_touch_mailbox };
+	enum sqb_err err = SQB_OK;
 	sqlite3_stmt *q;
+	size_t i;
 
-	if (err != SQB_OK)
-		return err;
-	q = bind_message(st, sql, box, uid);
-	sqlite3_bind_int64(q, 3, (int64_t)modseq);
-	return sqb_run(st, q);
+	for (i = 0; i < 2 && err == SQB_OK; i++) {
+		q = bind_message(st, sql[i], box, uid);
+		sqlite3_bind_int64(q, 3, (int64_t)modseq);
+		err = sqb_run(st, q);
+	}
+	return err;
 }
 
 static enum sqb_err replace(struct sqb_store *st, struct sqb_mailbox_id box,
 			    uint32_t uid, const char *name)
 {
-	sqlite3_stmt *q;
-	enum sqb_err err;
+	sqlite3_stmt *q = bind_message(
+		st, name != NULL ? sql_insert : sql_delete, box, uid);
 
-	err = sqb_run(st, bind_message(st, sql_delete, box, uid));
-	if (err == SQB_OK && name != NULL) {
-		q = bind_message(st, sql_insert, box, uid);
+	if (name != NULL)
 		sqlite3_bind_blob64(q, 3, name, strlen(name), SQLITE_STATIC);
-		err = sqb_run(st, q);
-	}
-	if (err == SQB_OK)
-		err = touch(st, sql_touch, box, uid);
-	if (err == SQB_OK)
-		err = touch(st, sql_touch_mailbox, box, uid);
-	return err;
+	return sqb_run(st, q);
 }
 
 enum sqb_err sqb_entry_name_set(struct sqb_store *st, struct sqb_mailbox_id box,
 				uint32_t uid, const char *name)
 {
+	uint64_t modseq = 0, changed = 0;
 	char *old = NULL;
 	enum sqb_err err;
 	bool same;
 
 	if ((err = sqb_need_txn(st)) != SQB_OK ||
-	    (err = get_name(st, box, uid, &old)) != SQB_OK)
+	    (err = get_name(st, box, uid, &old, &changed)) != SQB_OK)
 		return err;
 	same = name == NULL || old == NULL ? name == old
 					   : strcmp(name, old) == 0;
@@ -173,7 +171,14 @@ enum sqb_err sqb_entry_name_set(struct sqb_store *st, struct sqb_mailbox_id box,
 		return SQB_OK;
 	if (name != NULL)
 		err = check_name(st, box, name);
-	return err == SQB_OK ? replace(st, box, uid, name) : err;
+	if (err == SQB_OK)
+		err = replace(st, box, uid, name);
+	if (err == SQB_OK)
+		err = sqb_txn_modseq(st, &modseq);
+	/* This transaction may have changed or made the message before. */
+	if (err == SQB_OK && changed != modseq)
+		err = touch(st, box, uid, modseq);
+	return err;
 }
 
 struct sqb_entry_iter {

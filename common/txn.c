@@ -151,8 +151,9 @@ void sqb_txn_force(struct sqb_store *st)
 }
 
 static const char sql_modseq[] =
-	"UPDATE mailbox SET next_modseq = max(next_modseq + ?2, ?1 + 1)"
-	" WHERE id = 0 RETURNING next_modseq - 1";
+	"SELECT max(next_modseq + ?2 - 1, ?1) FROM mailbox WHERE id = 0";
+static const char sql_take_modseq[] =
+	"UPDATE mailbox SET next_modseq = ?1 + 1 WHERE id = 0";
 
 enum sqb_err sqb_txn_modseq(struct sqb_store *st, uint64_t *modseq_r)
 {
@@ -170,6 +171,12 @@ enum sqb_err sqb_txn_modseq(struct sqb_store *st, uint64_t *modseq_r)
 		if (err == SQB_NOTFOUND)
 			return sqb_fail(st, SQB_CORRUPT,
 					"%s has lost its row 0", st->db_path);
+		if (err != SQB_OK)
+			return err;
+		/* UPDATE ... RETURNING takes SQLite longer. */
+		q = sqb_stmt(st, sql_take_modseq);
+		sqlite3_bind_int64(q, 1, modseq);
+		err = sqb_run(st, q);
 		if (err != SQB_OK)
 			return err;
 		st->txn.modseq = (uint64_t)modseq;
