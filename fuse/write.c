@@ -19,6 +19,7 @@
 
 /* Empty files count, too. */
 #define SCRATCH_COUNT_MAX 100000
+#define NEW_FILE_TIMEOUT 1.0 /* s */
 
 /* Can there be a new file of this name in the directory? */
 static int may_create(struct ifs_fs *fs, fuse_ino_t parent, const char *name)
@@ -91,12 +92,14 @@ static bool is_file(const struct ifs_entry *entry)
 
 /* The file of that name, held, to be written to; a new one if there is none. */
 static int find_or_make(struct ifs_fs *fs, fuse_ino_t parent, const char *name,
-			mode_t mode, int flags, struct ifs_file **file_r)
+			mode_t mode, int flags, struct ifs_file **file_r,
+			bool *made_r)
 {
 	struct ifs_entry entry;
 	int ret = ifs_resolve(fs, parent, name, &entry);
 
-	if (ret == ENOENT)
+	*made_r = ret == ENOENT;
+	if (*made_r)
 		return make_file(fs, parent, name, mode, file_r);
 	if (ret != 0)
 		return ret;
@@ -111,6 +114,23 @@ static int find_or_make(struct ifs_fs *fs, fuse_ino_t parent, const char *name,
 	return ret;
 }
 
+/*
+ * A new file is known to nobody but the kernel.  Whatever it has sent that
+ * changes the size or the times makes it forget all of them, and nothing else
+ * happens to an empty file.
+ */
+static int made_param(struct ifs_fs *fs, const struct ifs_file *file, bool made,
+		      struct fuse_entry_param *param_r)
+{
+	int ret = ifs_entry_param(fs, file->ino, param_r);
+
+	if (made)
+		param_r->attr_timeout = NEW_FILE_TIMEOUT;
+	if (ret == 0)
+		ifs_files_lookup(fs->files, file->ino);
+	return ret;
+}
+
 void ifs_create(fuse_req_t req, fuse_ino_t parent, const char *name,
 		mode_t mode, struct fuse_file_info *fi)
 {
@@ -118,7 +138,8 @@ void ifs_create(fuse_req_t req, fuse_ino_t parent, const char *name,
 	struct fuse_entry_param param;
 	struct ifs_handle *handle;
 	struct ifs_file *file;
-	int ret = find_or_make(fs, parent, name, mode, fi->flags, &file);
+	bool made;
+	int ret = find_or_make(fs, parent, name, mode, fi->flags, &file, &made);
 
 	if (ret != 0) {
 		(void)fuse_reply_err(req, ret);
@@ -128,9 +149,7 @@ void ifs_create(fuse_req_t req, fuse_ino_t parent, const char *name,
 	if ((fi->flags & O_TRUNC) != 0)
 		ret = ifs_write_empty(fs, file);
 	if (ret == 0)
-		ret = ifs_entry_param(fs, file->ino, &param);
-	if (ret == 0)
-		ifs_files_lookup(fs->files, file->ino);
+		ret = made_param(fs, file, made, &param);
 	ifs_file_put(fs->files, &file);
 	fi->fh = (uintptr_t)handle;
 	fi->keep_cache = 1;
@@ -150,14 +169,14 @@ void ifs_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 	struct fuse_entry_param param;
 	struct ifs_file *file = NULL;
 	int ret = EPERM;
+	bool made;
 
 	(void)rdev;
 	if (S_ISREG(mode))
-		ret = find_or_make(fs, parent, name, mode, O_EXCL, &file);
+		ret = find_or_make(fs, parent, name, mode, O_EXCL, &file,
+				   &made);
 	if (ret == 0) {
-		ret = ifs_entry_param(fs, file->ino, &param);
-		if (ret == 0)
-			ifs_files_lookup(fs->files, file->ino);
+		ret = made_param(fs, file, made, &param);
 		ifs_file_put(fs->files, &file);
 	}
 	if (ret != 0)

@@ -90,6 +90,49 @@ class Counts(mount.MountCase):
         self.assert_cost('tar -cf - INBOX | cat >/dev/null',
                          at_most=['READ', 'GETATTR'], OPEN=MESSAGES)
 
+    def test_copy_in(self):
+        """cp of new files: nobody has to ask what is known of a new file; cp
+        itself looks twice before and once after, which changes the folder."""
+        source = os.path.join(os.path.dirname(self.mnt), 'source')
+        os.mkdir(source)
+        for n in range(MESSAGES):
+            with open(os.path.join(source, f'{n}.eml'), 'wb') as f:
+                f.write(mail(subject=str(n)))
+        os.mkdir(self.path('New'))
+        cost = self.cost(f'cp {source}/*.eml New')
+        limits = dict(LOOKUP=2, CREATE=1, GETXATTR=1, WRITE=1, FLUSH=1,
+                      GETATTR=2, RELEASE=1)
+        for name, count in cost.items():
+            self.assertLessEqual(count, limits.get(name, 0) * MESSAGES + FEW,
+                                 f'{name}: {cost}')
+        self.assertEqual(len(os.listdir(self.path('New'))), MESSAGES)
+
+    def test_new_file(self):
+        """What is known of a new file is right whatever happens to it."""
+        path = self.path('INBOX', 'new.eml')
+        fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o604)
+        try:
+            info = os.fstat(fd)
+            self.assertEqual((info.st_size, info.st_mode & 0o777), (0, 0o604))
+            os.write(fd, b'Subject: x\n\nHello.\n')
+            self.assertEqual(os.fstat(fd).st_size, 19)
+            with open(path, 'ab') as again:
+                again.write(b'More.\n')
+            self.assertEqual(os.fstat(fd).st_size, 25)
+            os.ftruncate(fd, 20)
+            self.assertEqual(os.stat(path).st_size, 20)
+            os.utime(path, (0, 1_700_000_000))
+            self.assertEqual(os.fstat(fd).st_mtime, 1_700_000_000)
+            os.fchmod(fd, 0o600)
+            self.assertEqual(os.stat(path).st_mode & 0o777, 0o600)
+            os.fsync(fd)
+            of_message = os.stat(self.path('INBOX', os.listdir(
+                self.path('INBOX'))[0])).st_mode
+        finally:
+            os.close(fd)
+        self.assertEqual(os.stat(path).st_mode, of_message)
+        self.assertEqual(os.stat(path).st_size, 20)
+
     def test_unchanged(self):
         """What IMAP does to one message costs the others nothing."""
         self.cost('ls -l INBOX')
