@@ -112,3 +112,15 @@ enum sqb_err sqb_store_stat(struct sqb_store *st, struct sqb_store_stat *stat_r)
 		*stat_r = stat;
 	return err;
 }
+
+static const char sql_vsize[] = "SELECT sum(vsize) FROM mailbox WHERE id > 0";
+
+enum sqb_err sqb_store_vsize(struct sqb_store *st, uint64_t *vsize_r)
+{
+	int64_t vsize;
+	enum sqb_err err = sqb_run_int64(st, sqb_stmt(st, sql_vsize), &vsize);
+
+	if (err == SQB_OK)
+		*vsize_r = (uint64_t)vsize;
+	return err;
+}

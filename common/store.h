@@ -95,6 +95,9 @@ struct sqb_store_stat {
 enum sqb_err sqb_store_stat(struct sqb_store *st,
 			    struct sqb_store_stat *stat_r);
 
+/* Of these, vsize alone: what a quota counts, as Dovecot's "count" does. */
+enum sqb_err sqb_store_vsize(struct sqb_store *st, uint64_t *vsize_r);
+
 /*
  * Is the disk so full that the store gives up its ballast?  Then whatever else
  * of the account's can be made again should go.

@@ -11,6 +11,7 @@
 #include "common/entry.h"
 #include "common/file.h"
 #include "common/mem.h"
+#include "common/txn.h"
 #include "fuse/draft.h"
 #include "fuse/folders.h"
 #include "fuse/ifs-error.h"
@@ -231,20 +232,46 @@ static void settle(struct ifs_fs *fs, struct ifs_file *file,
 	}
 }
 
+/* 0 where nobody asks. */
+static enum sqb_err count_mail(struct ifs_fs *fs, struct sqb_store *st,
+			       uint64_t *octets_r)
+{
+	*octets_r = 0;
+	return fs->opts->quota != 0 ? sqb_store_vsize(st, octets_r) : SQB_OK;
+}
+
+/* What does not make the mail more goes beyond a quota, too. */
+static int finish(struct ifs_fs *fs, struct sqb_store *st, enum sqb_err err,
+		  uint64_t before)
+{
+	uint64_t after = 0;
+
+	if (err == SQB_OK)
+		err = count_mail(fs, st, &after);
+	if (err == SQB_OK && after > before && after > fs->opts->quota) {
+		sqb_txn_rollback(st);
+		return EDQUOT;
+	}
+	return ifs_write_finish(fs, st, err);
+}
+
 static int transact(struct ifs_fs *fs, struct ifs_file *file, struct commit *c,
 		    struct sqb_body_writer *w)
 {
 	struct sqb_store *st = ifs_write_begin(fs);
 	enum sqb_err err = ifs_write_txn(fs, st);
+	uint64_t before = 0;
 	int ret;
 
 	if (err == SQB_OK) {
-		err = exchange(fs, st, c, w);
+		err = count_mail(fs, st, &before);
+		if (err == SQB_OK)
+			err = exchange(fs, st, c, w);
 		if (err == SQB_OK)
 			err = ifs_kept_flags_apply(st, file, c->box, c->uid);
 		if (err == SQB_OK)
 			err = set_place(fs, st, c);
-		ret = ifs_write_finish(fs, st, err);
+		ret = finish(fs, st, err, before);
 		/* The file was there a moment ago. */
 		if (err == SQB_NOTFOUND)
 			ret = ESTALE;

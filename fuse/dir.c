@@ -9,6 +9,7 @@
 #include "fuse/attr.h"
 #include "fuse/handle.h"
 #include "fuse/hidden.h"
+#include "fuse/ifs-error.h"
 #include "fuse/inode.h"
 #include "fuse/inval.h"
 #include "fuse/listing.h"
@@ -171,16 +172,38 @@ void ifs_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	(void)fuse_reply_err(req, 0);
 }
 
+/* As if the quota were a disk of its own, on the one that there is. */
+static int apply_quota(struct ifs_fs *fs, struct statvfs *info)
+{
+	uint64_t used = 0, quota = fs->opts->quota, left;
+	struct sqb_store *st = ifs_read_begin(fs);
+	int ret = ifs_errno(fs, st, sqb_store_vsize(st, &used));
+
+	ifs_read_end(fs);
+	left = used < quota ? (quota - used) / info->f_frsize : 0;
+	info->f_blocks = quota / info->f_frsize;
+	if (left < info->f_bfree)
+		info->f_bfree = left;
+	if (left < info->f_bavail)
+		info->f_bavail = left;
+	return ret;
+}
+
 /* The disk that the store is on. */
 void ifs_statfs(fuse_req_t req, fuse_ino_t ino)
 {
+	struct ifs_fs *fs = ifs_fs_of(req);
 	struct statvfs info;
+	int ret = 0;
 
 	(void)ino;
-	if (statvfs(ifs_fs_of(req)->opts->source, &info) < 0) {
-		(void)fuse_reply_err(req, errno);
-		return;
-	}
+	if (statvfs(fs->opts->source, &info) < 0)
+		ret = errno;
+	else if (fs->opts->quota != 0)
+		ret = apply_quota(fs, &info);
 	info.f_namemax = 255;
-	(void)fuse_reply_statfs(req, &info);
+	if (ret != 0)
+		(void)fuse_reply_err(req, ret);
+	else
+		(void)fuse_reply_statfs(req, &info);
 }

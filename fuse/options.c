@@ -4,6 +4,7 @@
 
 #include "fuse/options.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
 #include <stdarg.h>
@@ -31,6 +32,7 @@ static const char usage_text[] =
 	"  -o rm=trash        rm moves to the Trash mailbox (the default)\n"
 	"  -o rm=expunge      rm expunges\n"
 	"  -o uid=N,gid=N     whose the files are (default: yours)\n"
+	"  -o quota=SIZE      no more mail than this: 500M, 2G\n"
 	"  -o umask=OCTAL     permissions that nobody has (default: 077)\n"
 	"  -o allow_other     other users may look in, as permissions say\n"
 	"\n"
@@ -65,6 +67,30 @@ static bool parse_number(const char *text, int base, unsigned int max,
 	    number >= max)
 		return false;
 	*number_r = (unsigned int)number;
+	return true;
+}
+
+/* Octets, or so many K, M, G or T of them. */
+static bool parse_size(const char *text, uint64_t *size_r)
+{
+	static const char units[] = "KMGT";
+	unsigned long long size;
+	const char *unit;
+	unsigned int bits = 0;
+	char *end;
+
+	errno = 0;
+	size = strtoull(text, &end, 10);
+	if (*end != '\0') {
+		unit = strchr(units, toupper((unsigned char)*end++));
+		if (unit == NULL)
+			return false;
+		bits = 10 * (unsigned int)(unit - units + 1);
+	}
+	if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 ||
+	    size == 0 || size > (unsigned long long)INT64_MAX >> bits)
+		return false;
+	*size_r = size << bits;
 	return true;
 }
 
@@ -105,6 +131,7 @@ enum ifs_option {
 	OPTION_RM,
 	OPTION_UID,
 	OPTION_GID,
+	OPTION_QUOTA,
 	OPTION_UMASK,
 	OPTION_WITH_VALUE = OPTION_UMASK, /* the last one that has one */
 	OPTION_RO,
@@ -126,6 +153,7 @@ static char *const option_names[] = {
 	[OPTION_RM] = (char *)"rm",
 	[OPTION_UID] = (char *)"uid",
 	[OPTION_GID] = (char *)"gid",
+	[OPTION_QUOTA] = (char *)"quota",
 	[OPTION_UMASK] = (char *)"umask",
 	[OPTION_RO] = (char *)"ro",
 	[OPTION_RW] = (char *)"rw",
@@ -153,6 +181,9 @@ static int parse_with_value(struct ifs_options *opts, enum ifs_option option,
 	if (option == OPTION_GID &&
 	    !parse_number(value, 10, UINT32_MAX, &opts->gid))
 		return usage_error("gid is a number, not \"%s\"", value);
+	if (option == OPTION_QUOTA && !parse_size(value, &opts->quota))
+		return usage_error("quota is a size like 500M, not \"%s\"",
+				   value);
 	if (option == OPTION_UMASK &&
 	    !parse_number(value, 8, 01000, &opts->umask))
 		return usage_error("umask is 000 to 777, not \"%s\"", value);

@@ -4,6 +4,7 @@
 #define IFS_OPTIONS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "fuse/fuse.h"
@@ -20,6 +21,7 @@ struct ifs_options {
 	bool readonly;
 	bool foreground; /* -f */
 	bool debug;      /* -d */
+	uint64_t quota;  /* octets; 0: none */
 	uid_t uid;       /* of all files */
 	gid_t gid;
 	mode_t umask;

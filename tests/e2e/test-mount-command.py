@@ -176,7 +176,9 @@ class Refused(CommandCase):
         wrong = [(('-o', option, store, mnt), words) for option, words in (
             ('layout=x', 'plain or maildir'), ('layout', 'needs a value'),
             ('rm=x', 'trash or expunge'), ('umask=8', 'umask'),
-            ('uid=root', 'uid'), ('gid=-1', 'gid'), ('ro=1', 'no value'),
+            ('uid=root', 'uid'), ('gid=-1', 'gid'),
+            *((f'quota={size}', 'a size') for size in (
+                '', '0', '-1', '1X', '1KK', 'K', '8388608T', '1' * 20)), ('ro=1', 'no value'),
             ('nonsense', 'nonsense'))]
         wrong += [((), 'needed'), ((store,), 'needed'),
                   ((store, mnt, mnt), 'needed'), (('-x', store, mnt), 'x'),

@@ -179,6 +179,55 @@ class DiskFull(mountfiles.FileCase):
         self.small.check()
 
 
+class Quota(mountfiles.FileCase):
+    """-o quota: what IMAP calls the sizes of all messages has a limit."""
+
+    options = 'quota=100K'
+    TEXT = b'Subject: x\n\n' + 39 * (1023 * b'x' + b'\n')   # 40 KB, as LF
+
+    def df(self):
+        info = os.statvfs(self.mnt)
+        return info.f_blocks * info.f_frsize, info.f_bavail * info.f_frsize
+
+    def test_what_would_be_too_much_is_refused(self):
+        self.assertEqual(self.df(), (100 * 1024, 100 * 1024))
+        for name in ('a.eml', 'b.eml'):
+            self.write(name, self.TEXT)
+        total, free = self.df()
+        self.assertTrue(total - free in range(78 * 1024, 86 * 1024), free)
+        fd = self.open('c.eml', os.O_RDWR | os.O_CREAT)
+        self.write_all(fd, self.TEXT)
+        for _ in range(2):
+            self.assert_errno(errno.EDQUOT, os.fsync, fd)
+        self.assertEqual(self.uids(), [1, 2])
+        os.ftruncate(fd, 5000)
+        os.close(fd)
+        self.assertEqual(self.uids(), [1, 2, 3])
+
+    def test_a_copy_counts(self):
+        for name in ('a.eml', 'b.eml'):
+            self.write(name, self.TEXT)
+        result = self.shell('cp --reflink=auto INBOX/a.eml INBOX/c.eml',
+                            check=False)
+        self.assertNotEqual(result.returncode, 0)
+        self.assertIn('quota', result.stdout)
+        self.assertEqual(self.uids(), [1, 2])
+        self.shell('mv INBOX/a.eml INBOX/d.eml')
+
+    def test_more_than_the_quota_may_become_less(self):
+        """Mail that came by IMAP; what does not add to it goes on."""
+        for _ in range(4):
+            self.client.append('INBOX', self.TEXT.replace(b'\n', b'\r\n'))
+        harness.wait_until(lambda: len(self.list()) == 4, 'no messages')
+        self.assertEqual(self.df(), (100 * 1024, 0))
+        mkdir = self.path('Other')
+        os.mkdir(mkdir)
+        names = self.list()
+        os.rename(self.path('INBOX', names[0]), os.path.join(mkdir, 'x.eml'))
+        os.unlink(os.path.join(mkdir, 'x.eml'))
+        self.assert_errno(errno.EDQUOT, self.write, 'y.eml', b'A: b\n')
+
+
 class StoreGone(mountfiles.FileCase):
 
     def test_damaged_store(self):
