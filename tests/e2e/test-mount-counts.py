@@ -17,9 +17,21 @@ MESSAGES = 200
 FEW = 25            # of a command, and of reading the status
 MANY = 1_000_000
 RSS_LIMIT = 30 * 1024   # KiB
+# From the start of imapfs to the first listing of a small folder.
+FIRST_READ_LIMIT = 512 * 1024
+FIRST_REQUESTS = 20
 
 
-class Counts(mount.MountCase):
+class CountCase(mount.MountCase):
+    def counters(self):
+        with open(self.path('.imapfs', 'status'), encoding='utf-8') as f:
+            lines = [line.split() for line in f]
+        return collections.Counter({
+            key.removeprefix('requests-'): int(value)
+            for key, value, *_ in lines if key.startswith('requests-')})
+
+
+class Counts(CountCase):
     def setUp(self):
         super().setUp()
         for n in range(MESSAGES):
@@ -32,13 +44,6 @@ class Counts(mount.MountCase):
         """A mount of which the kernel knows nothing."""
         self.mount = self.start_mount(options)
         self.mnt = self.mount.path
-
-    def counters(self):
-        with open(self.path('.imapfs', 'status'), encoding='utf-8') as f:
-            lines = [line.split() for line in f]
-        return collections.Counter({
-            key.removeprefix('requests-'): int(value)
-            for key, value, *_ in lines if key.startswith('requests-')})
 
     def cost(self, command):
         """The requests of a shell command."""
@@ -149,30 +154,43 @@ class Counts(mount.MountCase):
         mount.harness.wait_until(condition, 'the mount is not told')
 
 
-class Million(mount.MountCase):
+class Million(CountCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
         Store(cls.server, '').program('tests/make-store')
 
-    def test_memory(self):
-        """A folder with a million messages, listed: imapfs stays small."""
+    def test_million(self):
+        """Beside a folder with a million messages another is listed as if it
+        were alone; and when that one is listed, imapfs stays small."""
         self.mount.stop()
         subprocess.run(
             [self.store.program('tests/make-store'), self.store.dir, '1',
              str(MANY)], check=True, **self.store.as_owner())
         self.mount = self.start_mount()
-        self.assertEqual(len(os.listdir(self.mount.join('INBOX'))), 1)
+        self.mnt = self.mount.path
+        self.assertEqual(len(os.listdir(self.path('INBOX'))), 1)
+        octets = self.octets_read()
+        requests = self.counters()
+        self.assertLess(octets, FIRST_READ_LIMIT)
+        self.assertLess(requests.total(), FIRST_REQUESTS, requests)
         before = self.memory()
         count = 0
         with os.scandir(self.mount.join('Many')) as entries:
             for _ in entries:
                 count += 1
         self.assertEqual(count, MANY)
-        print(f'imapfs: {before} KiB, after a listing of {MANY} messages '
+        print(f'imapfs: {octets} octets read to list another folder, '
+              f'{before} KiB, after a listing of {MANY} messages '
               f'{self.memory()} KiB', flush=True)
         if not os.environ.get('SQBOX_TEST_PRELOAD'):
             self.assertLess(self.memory(), RSS_LIMIT)
+
+    def octets_read(self):
+        """By imapfs, whether from the disk or a cache."""
+        with open(f'/proc/{self.mount.process.pid}/io', encoding='utf-8') as f:
+            return next(int(line.split()[1]) for line in f
+                        if line.startswith('rchar'))
 
     def memory(self):
         """The most that was resident, in KiB."""
