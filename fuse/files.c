@@ -1,9 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Copyright (c) 2026 the sqbox authors */
-/*
- * Three hashes over the same files: by number, by message, and by directory
- * and name for scratch.  All are chained and grow together.
- */
 #include "fuse/files.h"
 
 #include <stdlib.h>
@@ -11,145 +7,10 @@
 
 #include "common/mem.h"
 #include "fuse/draft.h"
+#include "fuse/files-private.h"
 #include "fuse/inode.h"
 
 #define FIRST_LOCAL_INO 2
-#define FIRST_BUCKETS 64 /* a power of two */
-
-struct ifs_files {
-	pthread_mutex_t lock;
-	fuse_ino_t next_ino; /* for scratch */
-	unsigned int count, scratch;
-	size_t buckets;               /* a power of two */
-	struct ifs_file **by_ino;     /* own: the array; the files, too */
-	struct ifs_file **by_name;    /* own: the array */
-	struct ifs_file **by_message; /* own: the array */
-};
-
-static uint64_t mix(uint64_t x)
-{
-	x ^= x >> 33;
-	x *= UINT64_C(0xff51afd7ed558ccd);
-	x ^= x >> 33;
-	return x;
-}
-
-static uint64_t name_hash(fuse_ino_t dir, const char *name)
-{
-	uint64_t h = mix(dir);
-
-	for (; *name != '\0'; name++)
-		h = (h ^ (unsigned char)*name) * UINT64_C(1099511628211);
-	return mix(h);
-}
-
-static struct ifs_file **ino_bucket(struct ifs_files *files, fuse_ino_t ino)
-{
-	return &files->by_ino[mix(ino) & (files->buckets - 1)];
-}
-
-static struct ifs_file **name_bucket(struct ifs_files *files, fuse_ino_t dir,
-				     const char *name)
-{
-	return &files->by_name[name_hash(dir, name) & (files->buckets - 1)];
-}
-
-static struct ifs_file **message_bucket(struct ifs_files *files,
-					struct sqb_mailbox_id box, uint32_t uid)
-{
-	return &files->by_message[mix(ifs_ino_message(box, uid)) &
-				  (files->buckets - 1)];
-}
-
-static void link_name(struct ifs_files *files, struct ifs_file *file)
-{
-	struct ifs_file **bucket = name_bucket(files, file->dir, file->name);
-
-	file->next_name = *bucket;
-	*bucket = file;
-}
-
-static void link_message(struct ifs_files *files, struct ifs_file *file)
-{
-	struct ifs_file **bucket = message_bucket(files, file->box, file->uid);
-
-	file->next_message = *bucket;
-	*bucket = file;
-}
-
-static void link_ino(struct ifs_files *files, struct ifs_file *file)
-{
-	struct ifs_file **bucket = ino_bucket(files, file->ino);
-
-	file->next_ino = *bucket;
-	*bucket = file;
-}
-
-static void unlink_name(struct ifs_files *files, struct ifs_file *file)
-{
-	struct ifs_file **p;
-
-	if (file->name == NULL)
-		return;
-	p = name_bucket(files, file->dir, file->name);
-	while (*p != file)
-		p = &(*p)->next_name;
-	*p = file->next_name;
-	free(file->name);
-	file->name = NULL;
-	files->scratch--;
-}
-
-static void unlink_message(struct ifs_files *files, struct ifs_file *file)
-{
-	struct ifs_file **p;
-
-	if (file->uid == 0)
-		return;
-	p = message_bucket(files, file->box, file->uid);
-	while (*p != file)
-		p = &(*p)->next_message;
-	*p = file->next_message;
-	file->uid = 0;
-}
-
-static void unlink_ino(struct ifs_files *files, struct ifs_file *file)
-{
-	struct ifs_file **p = ino_bucket(files, file->ino);
-
-	while (*p != file)
-		p = &(*p)->next_ino;
-	*p = file->next_ino;
-}
-
-static void make_buckets(struct ifs_files *files, size_t buckets)
-{
-	files->buckets = buckets;
-	files->by_ino = sqb_xcalloc(buckets, sizeof(*files->by_ino));
-	files->by_name = sqb_xcalloc(buckets, sizeof(*files->by_name));
-	files->by_message = sqb_xcalloc(buckets, sizeof(*files->by_message));
-}
-
-static void grow(struct ifs_files *files)
-{
-	struct ifs_file **old = files->by_ino, *file, *next;
-	size_t i, old_buckets = files->buckets;
-
-	free(files->by_name);
-	free(files->by_message);
-	make_buckets(files, old_buckets * 2);
-	for (i = 0; i < old_buckets; i++) {
-		for (file = old[i]; file != NULL; file = next) {
-			next = file->next_ino;
-			link_ino(files, file);
-			if (file->name != NULL)
-				link_name(files, file);
-			if (file->uid != 0)
-				link_message(files, file);
-		}
-	}
-	free(old);
-}
 
 struct ifs_files *ifs_files_new(void)
 {
@@ -157,7 +18,7 @@ struct ifs_files *ifs_files_new(void)
 
 	(void)pthread_mutex_init(&files->lock, NULL);
 	files->next_ino = FIRST_LOCAL_INO;
-	make_buckets(files, FIRST_BUCKETS);
+	ifs_table_init(files, 0);
 	return files;
 }
 
@@ -194,36 +55,6 @@ void ifs_files_free(struct ifs_files **files_p)
 
 /* The functions below are called with the lock held, down to "Locked". */
 
-static struct ifs_file *find_ino(struct ifs_files *files, fuse_ino_t ino)
-{
-	struct ifs_file *file = *ino_bucket(files, ino);
-
-	while (file != NULL && file->ino != ino)
-		file = file->next_ino;
-	return file;
-}
-
-static struct ifs_file *find_name(struct ifs_files *files, fuse_ino_t dir,
-				  const char *name)
-{
-	struct ifs_file *file = *name_bucket(files, dir, name);
-
-	while (file != NULL &&
-	       (file->dir != dir || strcmp(file->name, name) != 0))
-		file = file->next_name;
-	return file;
-}
-
-static struct ifs_file *find_message(struct ifs_files *files,
-				     struct sqb_mailbox_id box, uint32_t uid)
-{
-	struct ifs_file *file = *message_bucket(files, box, uid);
-
-	while (file != NULL && (file->box.n != box.n || file->uid != uid))
-		file = file->next_message;
-	return file;
-}
-
 static struct ifs_file *hold(struct ifs_file *file)
 {
 	if (file != NULL)
@@ -236,23 +67,14 @@ static struct ifs_file *add(struct ifs_files *files, fuse_ino_t ino)
 	struct ifs_file *file = sqb_xcalloc(1, sizeof(*file));
 
 	if (files->count == files->buckets)
-		grow(files);
+		ifs_table_grow(files);
 	file->ino = ino;
 	file->mode = 0600;
 	(void)clock_gettime(CLOCK_REALTIME, &file->mtime);
 	(void)pthread_mutex_init(&file->lock, NULL);
-	link_ino(files, file);
+	ifs_table_link_ino(files, file);
 	files->count++;
 	return file;
-}
-
-static void set_name(struct ifs_files *files, struct ifs_file *file,
-		     fuse_ino_t dir, const char *name)
-{
-	file->dir = dir;
-	file->name = sqb_xstrdup(name);
-	link_name(files, file);
-	files->scratch++;
 }
 
 static bool is_alias(const struct ifs_file *file)
@@ -272,8 +94,8 @@ static void drop_if_unused(struct ifs_files *files, struct ifs_file *file)
 {
 	if (is_needed(file))
 		return;
-	unlink_message(files, file);
-	unlink_ino(files, file);
+	ifs_table_unlink_message(files, file);
+	ifs_table_unlink_ino(files, file);
 	files->count--;
 	destroy(file);
 }
@@ -285,7 +107,7 @@ struct ifs_file *ifs_file_get(struct ifs_files *files, fuse_ino_t ino)
 	struct ifs_file *file;
 
 	(void)pthread_mutex_lock(&files->lock);
-	file = hold(find_ino(files, ino));
+	file = hold(ifs_table_ino(files, ino));
 	(void)pthread_mutex_unlock(&files->lock);
 	return file;
 }
@@ -296,51 +118,34 @@ struct ifs_file *ifs_file_named(struct ifs_files *files, fuse_ino_t dir,
 	struct ifs_file *file;
 
 	(void)pthread_mutex_lock(&files->lock);
-	file = hold(find_name(files, dir, name));
+	file = hold(ifs_table_name(files, dir, name));
 	(void)pthread_mutex_unlock(&files->lock);
 	return file;
 }
 
-static int compare_ino(const void *p1, const void *p2)
+struct ifs_file *ifs_file_next(struct ifs_files *files, fuse_ino_t dir,
+			       fuse_ino_t after)
 {
-	const struct ifs_file *a = *(struct ifs_file *const *)p1;
-	const struct ifs_file *b = *(struct ifs_file *const *)p2;
-
-	return a->ino < b->ino ? -1 : a->ino > b->ino;
-}
-
-size_t ifs_files_in(struct ifs_files *files, fuse_ino_t dir, fuse_ino_t after,
-		    struct ifs_file ***list_r)
-{
-	struct ifs_file **list = NULL, *file;
-	size_t count = 0, alloc = 0, i;
+	struct ifs_file *file;
 
 	(void)pthread_mutex_lock(&files->lock);
-	for (i = 0; files->scratch > 0 && i < files->buckets; i++) {
-		for (file = files->by_name[i]; file != NULL;
-		     file = file->next_name) {
-			if (file->dir != dir || file->ino <= after)
-				continue;
-			list = sqb_xgrow(list, count, &alloc, sizeof(*list));
-			list[count++] = hold(file);
-		}
-	}
+	file = ifs_table_ino(files, after);
+	if (file == NULL || file->name == NULL)
+		file = files->first;
+	while (file != NULL && (file->dir != dir || file->ino <= after))
+		file = file->next_scratch;
+	(void)hold(file);
 	(void)pthread_mutex_unlock(&files->lock);
-	if (count > 1)
-		qsort(list, count, sizeof(*list), compare_ino);
-	*list_r = list;
-	return count;
+	return file;
 }
 
 bool ifs_files_any(struct ifs_files *files, fuse_ino_t dir)
 {
-	struct ifs_file **list;
-	size_t i, count = ifs_files_in(files, dir, 0, &list);
+	struct ifs_file *file = ifs_file_next(files, dir, 0);
+	bool any = file != NULL;
 
-	for (i = 0; i < count; i++)
-		ifs_file_put(files, &list[i]);
-	free(list);
-	return count > 0;
+	ifs_file_put(files, &file);
+	return any;
 }
 
 struct ifs_file *ifs_file_new(struct ifs_files *files, fuse_ino_t dir,
@@ -349,14 +154,14 @@ struct ifs_file *ifs_file_new(struct ifs_files *files, fuse_ino_t dir,
 	struct ifs_file *file = NULL;
 
 	(void)pthread_mutex_lock(&files->lock);
-	if (find_name(files, dir, name) == NULL) {
-		while (find_ino(files, files->next_ino) != NULL ||
+	if (ifs_table_name(files, dir, name) == NULL) {
+		while (ifs_table_ino(files, files->next_ino) != NULL ||
 		       ifs_node_kind(files->next_ino) != IFS_NODE_LOCAL)
 			files->next_ino = files->next_ino > UINT32_MAX
 						  ? FIRST_LOCAL_INO
 						  : files->next_ino + 1;
 		file = hold(add(files, files->next_ino++));
-		set_name(files, file, dir, name);
+		ifs_table_set_name(files, file, dir, name);
 	}
 	(void)pthread_mutex_unlock(&files->lock);
 	return file;
@@ -365,21 +170,21 @@ struct ifs_file *ifs_file_new(struct ifs_files *files, fuse_ino_t dir,
 static void set_message(struct ifs_files *files, struct ifs_file *file,
 			struct sqb_mailbox_id box, uint32_t uid)
 {
-	unlink_name(files, file);
-	unlink_message(files, file);
+	ifs_table_unlink_name(files, file);
+	ifs_table_unlink_message(files, file);
 	file->box = box;
 	file->uid = uid;
 	if (uid != 0)
-		link_message(files, file);
+		ifs_table_link_message(files, file);
 }
 
 static struct ifs_file *make_of_message(struct ifs_files *files,
 					struct sqb_mailbox_id box, uint32_t uid)
 {
 	fuse_ino_t ino = ifs_ino_message(box, uid);
-	struct ifs_file *file = find_message(files, box, uid);
+	struct ifs_file *file = ifs_table_message(files, box, uid);
 
-	if (file == NULL && (file = find_ino(files, ino)) == NULL) {
+	if (file == NULL && (file = ifs_table_ino(files, ino)) == NULL) {
 		file = add(files, ino);
 		file->more_lookups = true;
 		set_message(files, file, box, uid);
@@ -471,10 +276,10 @@ bool ifs_file_rename(struct ifs_files *files, struct ifs_file *file,
 	struct ifs_file *other;
 
 	(void)pthread_mutex_lock(&files->lock);
-	other = find_name(files, dir, name);
+	other = ifs_table_name(files, dir, name);
 	if (other == NULL) {
-		unlink_name(files, file);
-		set_name(files, file, dir, name);
+		ifs_table_unlink_name(files, file);
+		ifs_table_set_name(files, file, dir, name);
 	}
 	(void)pthread_mutex_unlock(&files->lock);
 	return other == NULL || other == file;
@@ -483,7 +288,7 @@ bool ifs_file_rename(struct ifs_files *files, struct ifs_file *file,
 void ifs_file_unname(struct ifs_files *files, struct ifs_file *file)
 {
 	(void)pthread_mutex_lock(&files->lock);
-	unlink_name(files, file);
+	ifs_table_unlink_name(files, file);
 	(void)pthread_mutex_unlock(&files->lock);
 }
 
@@ -528,7 +333,7 @@ bool ifs_file_in_use(struct ifs_files *files, fuse_ino_t ino)
 	bool in_use;
 
 	(void)pthread_mutex_lock(&files->lock);
-	file = files->count > 0 ? find_ino(files, ino) : NULL;
+	file = files->count > 0 ? ifs_table_ino(files, ino) : NULL;
 	in_use = file != NULL && file->holds > 0;
 	(void)pthread_mutex_unlock(&files->lock);
 	return in_use;
@@ -542,7 +347,7 @@ bool ifs_message_of_ino(struct ifs_files *files, fuse_ino_t ino,
 	*box_r = ifs_ino_box(ino);
 	*uid_r = ifs_ino_uid(ino);
 	(void)pthread_mutex_lock(&files->lock);
-	file = files->count > 0 ? find_ino(files, ino) : NULL;
+	file = files->count > 0 ? ifs_table_ino(files, ino) : NULL;
 	if (file != NULL) {
 		*box_r = file->box;
 		*uid_r = file->uid;
@@ -559,7 +364,7 @@ fuse_ino_t ifs_ino_of_message(struct ifs_files *files,
 	struct ifs_file *file;
 
 	(void)pthread_mutex_lock(&files->lock);
-	file = files->count > 0 ? find_message(files, box, uid) : NULL;
+	file = files->count > 0 ? ifs_table_message(files, box, uid) : NULL;
 	if (file != NULL)
 		ino = file->ino;
 	(void)pthread_mutex_unlock(&files->lock);
@@ -571,7 +376,7 @@ void ifs_files_lookup(struct ifs_files *files, fuse_ino_t ino)
 	struct ifs_file *file;
 
 	(void)pthread_mutex_lock(&files->lock);
-	file = files->count > 0 ? find_ino(files, ino) : NULL;
+	file = files->count > 0 ? ifs_table_ino(files, ino) : NULL;
 	if (file != NULL)
 		file->lookups++;
 	(void)pthread_mutex_unlock(&files->lock);
@@ -587,7 +392,7 @@ void ifs_files_forget(struct ifs_files *files, fuse_ino_t ino, uint64_t lookups)
 	struct ifs_file *file;
 
 	(void)pthread_mutex_lock(&files->lock);
-	file = files->count > 0 ? find_ino(files, ino) : NULL;
+	file = files->count > 0 ? ifs_table_ino(files, ino) : NULL;
 	if (file != NULL) {
 		if (lookups > file->lookups)
 			file->more_lookups = false;

@@ -38,6 +38,7 @@ struct ifs_file {
 	uint64_t gone_size; /* then, */
 	int64_t gone_date;  /* and its INTERNALDATE */
 	struct ifs_file *next_ino, *next_name, *next_message; /* foreign */
+	struct ifs_file *next_scratch, *prev_scratch;         /* foreign */
 
 	/* Who holds the lock reads and changes: */
 	pthread_mutex_t lock;
@@ -62,12 +63,9 @@ struct ifs_file *ifs_file_get(struct ifs_files *files, fuse_ino_t ino);
 struct ifs_file *ifs_file_named(struct ifs_files *files, fuse_ino_t dir,
 				const char *name);
 
-/*
- * The scratch files of a directory with numbers above after, ascending: an
- * array to free(), each of its files held.
- */
-size_t ifs_files_in(struct ifs_files *files, fuse_ino_t dir, fuse_ino_t after,
-		    struct ifs_file ***list_r);
+/* The scratch file of a directory with the next number, held; NULL: none. */
+struct ifs_file *ifs_file_next(struct ifs_files *files, fuse_ino_t dir,
+			       fuse_ino_t after);
 
 /* Is there scratch in a directory? */
 bool ifs_files_any(struct ifs_files *files, fuse_ino_t dir);

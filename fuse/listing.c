@@ -194,25 +194,24 @@ static enum sqb_err add_messages(struct listing *l, struct sqb_store *st,
 }
 
 /* Number and kind alone: its lock may be had by who waits to commit it. */
-static void add_scratch(struct listing *l, uint64_t after, bool *room)
+static void add_scratch(struct listing *l, uint64_t after)
 {
 	struct ifs_files *files = l->fs->files;
-	struct ifs_file **list;
-	size_t i, count = ifs_files_in(files, l->dir, after, &list);
-	struct stat attr = { .st_mode = S_IFREG };
+	struct stat attr = { .st_mode = S_IFREG, .st_ino = after };
+	struct ifs_file *file;
+	bool room = true;
 	char *name;
 
-	for (i = 0; i < count; i++) {
-		name = *room ? ifs_file_name(files, list[i], l->dir) : NULL;
-		if (name != NULL) {
-			attr.st_ino = list[i]->ino;
-			*room = add(l, name, &attr, false,
-				    offset_of(SECTION_SCRATCH, list[i]->ino));
-			free(name);
-		}
-		ifs_file_put(files, &list[i]);
+	while (room &&
+	       (file = ifs_file_next(files, l->dir, attr.st_ino)) != NULL) {
+		attr.st_ino = file->ino;
+		name = ifs_file_name(files, file, l->dir);
+		if (name != NULL)
+			room = add(l, name, &attr, false,
+				   offset_of(SECTION_SCRATCH, file->ino));
+		free(name);
+		ifs_file_put(files, &file);
 	}
-	free(list);
 }
 
 static enum sqb_err add_maildir(struct listing *l, struct sqb_store *st,
@@ -278,8 +277,7 @@ void ifs_listing_reply(fuse_req_t req, fuse_ino_t dir, size_t size,
 		err = add_stored(&l, offset, &room);
 	if (room && err == SQB_OK)
 		add_scratch(&l,
-			    section == SECTION_SCRATCH ? where_of(offset) : 0,
-			    &room);
+			    section == SECTION_SCRATCH ? where_of(offset) : 0);
 	/* What was added is known to the kernel only if it gets it. */
 	if (err != SQB_OK && l.used == 0)
 		(void)fuse_reply_err(req, EIO);
