@@ -8,7 +8,6 @@
 #include <string.h>
 #include <syslog.h>
 
-#include "common/entry.h"
 #include "common/file.h"
 #include "common/mem.h"
 #include "common/txn.h"
@@ -20,6 +19,7 @@
 #include "fuse/maildir.h"
 #include "fuse/names.h"
 #include "fuse/remove.h"
+#include "fuse/resolve.h"
 #include "fuse/xattr.h"
 
 #define PIECE SQB_BODY_CHUNK
@@ -126,20 +126,6 @@ static enum sqb_err inherit(struct sqb_store *st, struct commit *c,
 	return SQB_OK;
 }
 
-/* To free(). */
-static enum sqb_err old_name(struct sqb_store *st, const struct commit *c,
-			     int64_t date, char **name_r)
-{
-	char computed[IFS_NAME_MAX + 1];
-	enum sqb_err err = sqb_entry_name_get(st, c->box, c->old, name_r);
-
-	if (err != SQB_NOTFOUND)
-		return err;
-	ifs_name_generate(date, c->box, c->old, computed);
-	*name_r = sqb_xstrdup(computed);
-	return SQB_OK;
-}
-
 static enum sqb_err remove_old(struct ifs_fs *fs, struct sqb_store *st,
 			       const struct commit *c)
 {
@@ -148,20 +134,13 @@ static enum sqb_err remove_old(struct ifs_fs *fs, struct sqb_store *st,
 	return sqb_message_expunge(st, c->box, c->old, c->old, NULL);
 }
 
-/*
- * A name that is the computed one anyway has no row.  In the Maildir layout
- * another message may have this name, with other flags.
- */
+/* In the Maildir layout another message may have it, with other flags. */
 static enum sqb_err set_name(struct sqb_store *st, const struct commit *c,
 			     const char *name)
 {
-	char computed[IFS_NAME_MAX + 1];
-	enum sqb_err err;
+	enum sqb_err err =
+		ifs_give_name(st, c->box, c->uid, c->args.date, name);
 
-	ifs_name_generate(c->args.date, c->box, c->uid, computed);
-	if (strcmp(computed, name) == 0)
-		return SQB_OK;
-	err = sqb_entry_name_set(st, c->box, c->uid, name);
 	return err == SQB_EXISTS && c->as != NULL && c->as->maildir ? SQB_OK
 								    : err;
 }
@@ -193,7 +172,7 @@ static enum sqb_err exchange(struct ifs_fs *fs, struct sqb_store *st,
 	if (inherits)
 		err = inherit(st, c, &from, &more);
 	if (err == SQB_OK && c->as == NULL)
-		err = old_name(st, c, from.date, &name);
+		err = ifs_shown_name(st, c->box, c->old, from.date, &name);
 	if (err == SQB_OK && c->as == NULL && fs->maildir != NULL)
 		err = ifs_maildir_place_of(fs, st, c->box, &from, &c->place);
 	if (err == SQB_OK)

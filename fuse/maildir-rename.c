@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/entry.h"
 #include "fuse/commit.h"
 #include "fuse/draft.h"
 #include "fuse/ifs-error.h"
@@ -52,7 +51,6 @@ static bool keeps_name(const struct move *m)
 static enum sqb_err set_name(const struct move *m, struct sqb_store *st)
 {
 	struct sqb_mailbox_id box = m->r->new_box;
-	char computed[IFS_NAME_MAX + 1];
 	struct sqb_message msg;
 	enum sqb_err err;
 
@@ -61,10 +59,7 @@ static enum sqb_err set_name(const struct move *m, struct sqb_store *st)
 	err = sqb_message_get(st, box, m->new_uid, &msg);
 	if (err != SQB_OK)
 		return err;
-	ifs_name_generate(msg.date, box, m->new_uid, computed);
-	err = sqb_entry_name_set(
-		st, box, m->new_uid,
-		strcmp(m->target.name, computed) == 0 ? NULL : m->target.name);
+	err = ifs_give_name(st, box, m->new_uid, msg.date, m->target.name);
 	return err == SQB_EXISTS ? SQB_OK : err;
 }
 

@@ -14,7 +14,6 @@
 #include "fuse/ifs-error.h"
 #include "fuse/inode.h"
 #include "fuse/maildir.h"
-#include "fuse/names.h"
 #include "fuse/resolve.h"
 
 /* SQB_NOTFOUND is an answer. */
@@ -69,31 +68,14 @@ static enum sqb_err trash_for(struct ifs_fs *fs, struct sqb_store *st,
 	return err == SQB_OK && below ? SQB_NOTFOUND : err;
 }
 
-/* The name as the mount shows it, to free(). */
-static enum sqb_err shown_name(struct sqb_store *st, struct sqb_mailbox_id box,
-			       uint32_t uid, char **name_r)
-{
-	char computed[IFS_NAME_MAX + 1];
-	struct sqb_message msg;
-	enum sqb_err err = sqb_entry_name_get(st, box, uid, name_r);
-
-	if (err != SQB_NOTFOUND)
-		return err;
-	err = sqb_message_get(st, box, uid, &msg);
-	if (err != SQB_OK)
-		return err;
-	ifs_name_generate(msg.date, box, uid, computed);
-	*name_r = strdup(computed);
-	return *name_r != NULL ? SQB_OK : SQB_INTERNAL;
-}
-
 static enum sqb_err move_to_trash(struct sqb_store *st,
 				  struct ifs_removed *removed)
 {
 	char *name = NULL;
 	enum sqb_err err;
 
-	err = shown_name(st, removed->box, removed->uid, &name);
+	err = ifs_shown_name(st, removed->box, removed->uid, removed->date,
+			     &name);
 	if (err == SQB_OK)
 		err = sqb_message_move(st, removed->box, removed->uid,
 				       removed->trash, NULL,
@@ -218,14 +200,21 @@ static int unlink_scratch(struct ifs_fs *fs, struct ifs_file *file,
 	return 0;
 }
 
+/* What is to be removed, to be released. */
+static int find(struct ifs_fs *fs, fuse_ino_t parent, const char *name,
+		struct sqb_mailbox_id *box_r, struct ifs_entry *entry_r)
+{
+	int ret = ifs_dir_writable(fs, parent, name, box_r);
+
+	return ret == 0 ? ifs_resolve(fs, parent, name, entry_r) : ret;
+}
+
 static int do_unlink(struct ifs_fs *fs, fuse_ino_t parent, const char *name)
 {
 	struct sqb_mailbox_id box;
 	struct ifs_entry entry;
-	int ret = ifs_dir_writable(fs, parent, name, &box);
+	int ret = find(fs, parent, name, &box, &entry);
 
-	if (ret == 0)
-		ret = ifs_resolve(fs, parent, name, &entry);
 	if (ret != 0)
 		return ret;
 	switch (entry.kind) {
@@ -321,10 +310,8 @@ static int do_rmdir(struct ifs_fs *fs, fuse_ino_t parent, const char *name)
 {
 	struct sqb_mailbox_id box;
 	struct ifs_entry entry;
-	int ret = ifs_dir_writable(fs, parent, name, &box);
+	int ret = find(fs, parent, name, &box, &entry);
 
-	if (ret == 0)
-		ret = ifs_resolve(fs, parent, name, &entry);
 	if (ret != 0)
 		return ret;
 	switch (entry.kind) {

@@ -20,32 +20,16 @@
 #include "fuse/log.h"
 #include "fuse/maildir-rename.h"
 #include "fuse/maildir.h"
-#include "fuse/names.h"
 #include "fuse/remove.h"
 #include "fuse/rename-private.h"
 #include "fuse/resolve.h"
-
-/* NULL where the name is the one that is computed anyway. */
-static enum sqb_err set_name(struct sqb_store *st, struct sqb_mailbox_id box,
-			     uint32_t uid, const char *name)
-{
-	char computed[IFS_NAME_MAX + 1];
-	struct sqb_message msg;
-	enum sqb_err err = sqb_message_get(st, box, uid, &msg);
-
-	if (err != SQB_OK)
-		return err;
-	ifs_name_generate(msg.date, box, uid, computed);
-	return sqb_entry_name_set(st, box, uid,
-				  strcmp(name, computed) == 0 ? NULL : name);
-}
 
 /*
  * The source moves first, so that in Trash its name is free for what it
  * replaces, should it come from there.
  */
 static enum sqb_err replace(const struct ifs_rename *r, struct sqb_store *st,
-			    uint32_t uid, uint32_t *new_uid,
+			    uint32_t uid, int64_t date, uint32_t *new_uid,
 			    struct ifs_removed *over)
 {
 	struct sqb_message old;
@@ -67,7 +51,8 @@ static enum sqb_err replace(const struct ifs_rename *r, struct sqb_store *st,
 		err = ifs_remove_message_to(r->fs, st, r->new_box, old.uid,
 					    over);
 	if (err == SQB_OK)
-		err = set_name(st, r->new_box, *new_uid, r->new_name);
+		err = ifs_give_name(st, r->new_box, *new_uid, date,
+				    r->new_name);
 	return err;
 }
 
@@ -101,7 +86,7 @@ static int rename_message(const struct ifs_rename *r)
 	if (err == SQB_OK)
 		err = ifs_find_message(st, r->box, r->name, &msg);
 	if (err == SQB_OK)
-		err = replace(r, st, msg.uid, &new_uid, &over);
+		err = replace(r, st, msg.uid, msg.date, &new_uid, &over);
 	ret = ifs_write_finish(r->fs, st, err);
 	ifs_write_end(r->fs);
 	if (ret != 0)
@@ -119,20 +104,17 @@ static int rename_message(const struct ifs_rename *r)
 static enum sqb_err swap_names(const struct ifs_rename *r, struct sqb_store *st)
 {
 	struct sqb_message a, b;
-	uint32_t uid_a, uid_b;
 	enum sqb_err err = ifs_find_message(st, r->box, r->name, &a);
 
-	if (err != SQB_OK)
-		return err;
-	uid_a = a.uid;
-	err = ifs_find_message(st, r->box, r->new_name, &b);
-	if (err != SQB_OK)
-		return err;
-	uid_b = b.uid;
-	if ((err = sqb_entry_name_set(st, r->box, uid_a, NULL)) != SQB_OK ||
-	    (err = set_name(st, r->box, uid_b, r->name)) != SQB_OK)
-		return err;
-	return set_name(st, r->box, uid_a, r->new_name);
+	if (err == SQB_OK)
+		err = ifs_find_message(st, r->box, r->new_name, &b);
+	if (err == SQB_OK)
+		err = sqb_entry_name_set(st, r->box, a.uid, NULL);
+	if (err == SQB_OK)
+		err = ifs_give_name(st, r->box, b.uid, b.date, r->name);
+	if (err == SQB_OK)
+		err = ifs_give_name(st, r->box, a.uid, a.date, r->new_name);
+	return err;
 }
 
 static int exchange(const struct ifs_rename *r, const struct ifs_entry *from,

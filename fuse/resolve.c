@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/entry.h"
+#include "common/mem.h"
 #include "fuse/hidden.h"
 #include "fuse/ifs-error.h"
 #include "fuse/inode.h"
@@ -194,6 +195,29 @@ int ifs_dir_writable(struct ifs_fs *fs, fuse_ino_t dir, const char *name,
 		return EPERM;
 	}
 	return EPERM;
+}
+
+enum sqb_err ifs_shown_name(struct sqb_store *st, struct sqb_mailbox_id box,
+			    uint32_t uid, int64_t date, char **name_r)
+{
+	char computed[IFS_NAME_MAX + 1];
+	enum sqb_err err = sqb_entry_name_get(st, box, uid, name_r);
+
+	if (err != SQB_NOTFOUND)
+		return err;
+	ifs_name_generate(date, box, uid, computed);
+	*name_r = sqb_xstrdup(computed);
+	return SQB_OK;
+}
+
+enum sqb_err ifs_give_name(struct sqb_store *st, struct sqb_mailbox_id box,
+			   uint32_t uid, int64_t date, const char *name)
+{
+	char computed[IFS_NAME_MAX + 1];
+
+	ifs_name_generate(date, box, uid, computed);
+	return sqb_entry_name_set(st, box, uid,
+				  strcmp(name, computed) == 0 ? NULL : name);
 }
 
 enum sqb_err ifs_is_inbox(struct sqb_store *st, struct sqb_mailbox_id box,

@@ -55,6 +55,16 @@ enum sqb_err ifs_find_entry(struct ifs_fs *fs, struct sqb_store *st,
 			    fuse_ino_t dir, const char *name,
 			    struct sqb_message *msg_r);
 
+/*
+ * The name that a message has in the plain layout, to free(): the given one, or
+ * what is computed of its date.  To give it one; the computed one takes away
+ * what it was given before.  SQB_EXISTS: another message has it.
+ */
+enum sqb_err ifs_shown_name(struct sqb_store *st, struct sqb_mailbox_id box,
+			    uint32_t uid, int64_t date, char **name_r);
+enum sqb_err ifs_give_name(struct sqb_store *st, struct sqb_mailbox_id box,
+			   uint32_t uid, int64_t date, const char *name);
+
 enum sqb_err ifs_is_inbox(struct sqb_store *st, struct sqb_mailbox_id box,
 			  bool *inbox_r);
 
