@@ -85,25 +85,14 @@ static bool go_on(const struct list *l, enum section section, uint64_t *after_r)
 
 static void add_fixed(struct list *l)
 {
-	static const struct {
-		const char *name;
-		mode_t type;
-		enum ifs_view view;
-		uint32_t uid;
-	} fixed[] = {
-		{ "status", S_IFREG, IFS_VIEW_FIXED, IFS_HIDDEN_STATUS },
-#ifdef HAVE_GMIME
-		{ "text", S_IFDIR, IFS_VIEW_TEXT, 0 },
-		{ "parts", S_IFDIR, IFS_VIEW_PARTS, 0 },
-#endif
-	};
+	const struct ifs_hidden_fixed *fixed;
 	uint64_t i;
 
 	if (!go_on(l, SECTION_OTHERS, &i))
 		return;
-	for (; i < sizeof(fixed) / sizeof(fixed[0]); i++) {
-		if (!add(l, SECTION_OTHERS, i + 1, fixed[i].name, fixed[i].type,
-			 ifs_hidden_ino(fixed[i].view, fixed[i].uid)))
+	for (; (fixed = ifs_hidden_fixed(i)) != NULL; i++) {
+		if (!add(l, SECTION_OTHERS, i + 1, fixed->name, fixed->type,
+			 ifs_hidden_ino(fixed->view, fixed->uid)))
 			return;
 	}
 }

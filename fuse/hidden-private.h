@@ -30,6 +30,15 @@ static inline fuse_ino_t ifs_hidden_ino(enum ifs_view view, uint32_t uid)
 	return ifs_ino_view(view, none, uid);
 }
 
+/* What is directly in .imapfs; NULL: there are no more. */
+struct ifs_hidden_fixed {
+	const char *name;
+	mode_t type;
+	enum ifs_view view;
+	uint32_t uid;
+};
+const struct ifs_hidden_fixed *ifs_hidden_fixed(uint64_t n);
+
 /* .imapfs/status as it is now; to free(). */
 char *ifs_status_text(struct ifs_fs *fs);
 

@@ -85,19 +85,35 @@ static int find_status(struct ifs_fs *fs, struct fuse_entry_param *param_r)
 	return 0;
 }
 
+const struct ifs_hidden_fixed *ifs_hidden_fixed(uint64_t n)
+{
+	static const struct ifs_hidden_fixed fixed[] = {
+		{ "status", S_IFREG, IFS_VIEW_FIXED, IFS_HIDDEN_STATUS },
+#ifdef HAVE_GMIME
+		{ "text", S_IFDIR, IFS_VIEW_TEXT, 0 },
+		{ "parts", S_IFDIR, IFS_VIEW_PARTS, 0 },
+#endif
+	};
+
+	return n < sizeof(fixed) / sizeof(fixed[0]) ? &fixed[n] : NULL;
+}
+
 static int find_in_root(struct ifs_fs *fs, const char *name,
 			struct fuse_entry_param *param_r)
 {
-	if (strcmp(name, "status") == 0)
-		return find_status(fs, param_r);
-#ifdef HAVE_GMIME
-	if (strcmp(name, "text") == 0)
-		return find_fixed(fs, ifs_hidden_ino(IFS_VIEW_TEXT, 0),
-				  param_r);
-	if (strcmp(name, "parts") == 0)
-		return find_fixed(fs, ifs_hidden_ino(IFS_VIEW_PARTS, 0),
-				  param_r);
-#endif
+	const struct ifs_hidden_fixed *fixed;
+	uint64_t i;
+
+	for (i = 0; (fixed = ifs_hidden_fixed(i)) != NULL; i++) {
+		if (strcmp(name, fixed->name) != 0)
+			continue;
+		return fixed->uid == IFS_HIDDEN_STATUS
+			       ? find_status(fs, param_r)
+			       : find_fixed(fs,
+					    ifs_hidden_ino(fixed->view,
+							   fixed->uid),
+					    param_r);
+	}
 	return ENOENT;
 }
 
