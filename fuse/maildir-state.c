@@ -4,24 +4,23 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "common/mem.h"
 #include "common/message.h"
+#include "fuse/sorted.h"
 
 #define MADE_KEPT 64
 
 /* Messages that are not where flags and watermark say, ascending by UID. */
 struct place {
-	uint32_t uid;
+	int64_t uid;
 	bool in_new;
 };
 
 struct folder {
 	int64_t box;
-	struct place *places; /* own */
-	size_t count, alloc;
+	struct ifs_sorted places; /* of struct place */
 	uint64_t modseq; /* of the mailbox, when mtime was set; 0: never */
 	uint32_t first_recent;
 	struct timespec mtime;
@@ -36,8 +35,7 @@ struct made {
 
 struct ifs_maildir_state {
 	pthread_mutex_t lock;
-	struct folder *folders; /* own; ascending by box */
-	size_t count, alloc;
+	struct ifs_sorted folders; /* of struct folder */
 	struct made made[MADE_KEPT];
 	unsigned int made_next;
 };
@@ -47,133 +45,60 @@ struct ifs_maildir_state *ifs_maildir_state_new(void)
 	struct ifs_maildir_state *state = sqb_xcalloc(1, sizeof(*state));
 
 	(void)pthread_mutex_init(&state->lock, NULL);
+	state->folders.item_size = sizeof(struct folder);
 	return state;
 }
 
 void ifs_maildir_state_free(struct ifs_maildir_state **state_p)
 {
 	struct ifs_maildir_state *state = *state_p;
+	struct folder *folder;
 	size_t i;
 
 	if (state == NULL)
 		return;
 	*state_p = NULL;
-	for (i = 0; i < state->count; i++)
-		free(state->folders[i].places);
-	free(state->folders);
+	for (i = 0; i < state->folders.count; i++) {
+		folder = ifs_sorted_item(&state->folders, i);
+		free(folder->places.items);
+	}
+	free(state->folders.items);
 	(void)pthread_mutex_destroy(&state->lock);
 	free(state);
 }
 
 /* The functions below are called with the lock held, down to "Locked". */
 
-static size_t folder_index(const struct ifs_maildir_state *state, int64_t box)
-{
-	size_t low = 0, high = state->count;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (state->folders[middle].box < box)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
 static struct folder *find_folder(struct ifs_maildir_state *state, int64_t box)
 {
-	size_t i = folder_index(state, box);
-
-	if (i == state->count || state->folders[i].box != box)
-		return NULL;
-	return &state->folders[i];
+	return ifs_sorted_find(&state->folders, box);
 }
 
 static struct folder *get_folder(struct ifs_maildir_state *state, int64_t box)
 {
-	struct folder *folder = find_folder(state, box);
-	size_t i;
+	struct folder *folder = ifs_sorted_get(&state->folders, box);
 
-	if (folder != NULL)
-		return folder;
-	i = folder_index(state, box);
-	state->folders = sqb_xgrow(state->folders, state->count, &state->alloc,
-				   sizeof(*state->folders));
-	memmove(&state->folders[i + 1], &state->folders[i],
-		(state->count - i) * sizeof(*state->folders));
-	state->count++;
-	memset(&state->folders[i], 0, sizeof(*state->folders));
-	state->folders[i].box = box;
-	return &state->folders[i];
+	folder->places.item_size = sizeof(struct place);
+	return folder;
 }
 
-static size_t place_index(const struct folder *folder, uint32_t uid)
+static struct place *nth_place(const struct folder *folder, size_t n)
 {
-	size_t low = 0, high = folder->count;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (folder->places[middle].uid < uid)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
-static const struct place *find_place(const struct folder *folder, uint32_t uid)
-{
-	size_t i;
-
-	if (folder == NULL)
-		return NULL;
-	i = place_index(folder, uid);
-	return i < folder->count && folder->places[i].uid == uid
-		       ? &folder->places[i]
-		       : NULL;
-}
-
-static void drop_place(struct folder *folder, uint32_t uid)
-{
-	size_t i = place_index(folder, uid);
-
-	if (i == folder->count || folder->places[i].uid != uid)
-		return;
-	folder->count--;
-	memmove(&folder->places[i], &folder->places[i + 1],
-		(folder->count - i) * sizeof(*folder->places));
-}
-
-static void set_place(struct folder *folder, uint32_t uid, bool in_new)
-{
-	size_t i = place_index(folder, uid);
-
-	if (i == folder->count || folder->places[i].uid != uid) {
-		folder->places =
-			sqb_xgrow(folder->places, folder->count, &folder->alloc,
-				  sizeof(*folder->places));
-		memmove(&folder->places[i + 1], &folder->places[i],
-			(folder->count - i) * sizeof(*folder->places));
-		folder->count++;
-		folder->places[i].uid = uid;
-	}
-	folder->places[i].in_new = in_new;
+	return ifs_sorted_item(&folder->places, n);
 }
 
 /* What is below the watermark is in cur without being remembered. */
 static void forget_below(struct folder *folder, uint32_t first_recent)
 {
+	const struct place *place;
 	size_t i, n = 0;
 
-	for (i = 0; i < folder->count; i++) {
-		if (folder->places[i].uid >= first_recent ||
-		    folder->places[i].in_new)
-			folder->places[n++] = folder->places[i];
+	for (i = 0; i < folder->places.count; i++) {
+		place = nth_place(folder, i);
+		if (place->uid >= first_recent || place->in_new)
+			*nth_place(folder, n++) = *place;
 	}
-	folder->count = n;
+	folder->places.count = n;
 }
 
 static void touch(struct folder *folder)
@@ -211,10 +136,13 @@ bool ifs_maildir_in_new(struct ifs_fs *fs, struct sqb_mailbox_id box,
 {
 	struct ifs_maildir_state *state = fs->maildir;
 	bool in_new = uid >= first_recent && flags == 0;
-	const struct place *place;
+	const struct place *place = NULL;
+	const struct folder *folder;
 
 	(void)pthread_mutex_lock(&state->lock);
-	place = find_place(find_folder(state, box.n), uid);
+	folder = find_folder(state, box.n);
+	if (folder != NULL)
+		place = ifs_sorted_find(&folder->places, uid);
 	if (place != NULL)
 		in_new = place->in_new && (flags & SQB_SEEN) == 0;
 	(void)pthread_mutex_unlock(&state->lock);
@@ -225,15 +153,17 @@ uint32_t ifs_maildir_first_new(struct ifs_fs *fs, struct sqb_mailbox_id box,
 			       uint32_t first_recent)
 {
 	struct ifs_maildir_state *state = fs->maildir;
-	struct folder *folder;
+	const struct folder *folder;
+	const struct place *place;
 	uint32_t first = first_recent;
 	size_t i;
 
 	(void)pthread_mutex_lock(&state->lock);
 	folder = find_folder(state, box.n);
-	for (i = 0; folder != NULL && i < folder->count; i++) {
-		if (folder->places[i].in_new && folder->places[i].uid < first)
-			first = folder->places[i].uid;
+	for (i = 0; folder != NULL && i < folder->places.count; i++) {
+		place = nth_place(folder, i);
+		if (place->in_new && place->uid < first)
+			first = (uint32_t)place->uid;
 	}
 	(void)pthread_mutex_unlock(&state->lock);
 	return first;
@@ -245,13 +175,16 @@ void ifs_maildir_put(struct ifs_fs *fs, struct sqb_mailbox_id box, uint32_t uid,
 	struct ifs_maildir_state *state = fs->maildir;
 	bool recent = uid >= place->first_recent;
 	struct folder *folder;
+	struct place *kept;
 
 	(void)pthread_mutex_lock(&state->lock);
 	folder = get_folder(state, box.n);
-	if (place->in_new ? !recent || place->flags != 0 : recent)
-		set_place(folder, uid, place->in_new);
-	else
-		drop_place(folder, uid);
+	if (place->in_new ? !recent || place->flags != 0 : recent) {
+		kept = ifs_sorted_get(&folder->places, uid);
+		kept->in_new = place->in_new;
+	} else {
+		ifs_sorted_drop(&folder->places, uid);
+	}
 	forget_below(folder, place->first_recent);
 	touch(folder);
 	(void)pthread_mutex_unlock(&state->lock);
