@@ -63,7 +63,8 @@ bool rem_find_body(struct rem_sync *sync, struct sqb_mailbox_id box,
 					   &wanted->remote_uid, &gone);
 		wanted->box = box;
 		wanted->uid = uid;
-		wanted->state = REM_MISSING;
+		wanted->size = msg.vsize;
+		wanted->state = REM_UNASKED;
 		*found_r = err == SQB_OK;
 	}
 	return err == SQB_OK || err == SQB_NOTFOUND ||
@@ -75,12 +76,13 @@ static void put(struct rem_wanted *wanted, const struct sqb_absent *absent)
 	wanted->box = absent->box;
 	wanted->uid = absent->uid;
 	wanted->remote_uid = absent->remote_uid;
-	wanted->state = REM_MISSING;
+	wanted->size = absent->vsize;
+	wanted->state = REM_UNASKED;
 }
 
 bool rem_next_absent(struct rem_sync *sync, int64_t since,
-		     struct sqb_mailbox_id *from_r,
-		     struct rem_wanted list[REM_WANTED_MAX], size_t *count_r)
+		     struct sqb_mailbox_id *from_r, struct rem_wanted *list,
+		     size_t *count_r)
 {
 	struct sqb_absent_iter *it = sqb_absent_iter_begin(sync->st);
 	struct sqb_absent absent;
@@ -106,8 +108,8 @@ bool rem_next_absent(struct rem_sync *sync, int64_t since,
 }
 
 bool rem_absent_after(struct rem_sync *sync, struct sqb_mailbox_id box,
-		      uint32_t after, size_t max,
-		      struct rem_wanted list[REM_WANTED_MAX], size_t *count_r)
+		      uint32_t after, size_t max, struct rem_wanted *list,
+		      size_t *count_r)
 {
 	struct sqb_remote_message_iter *it = sqb_remote_message_iter_begin(
 		sync->st, box, after + 1, UINT32_MAX);
@@ -124,7 +126,7 @@ bool rem_absent_after(struct rem_sync *sync, struct sqb_mailbox_id box,
 			.box = box,
 			.uid = row.uid,
 			.remote_uid = row.remote_uid,
-			.state = REM_MISSING,
+			.state = REM_UNASKED,
 		};
 	}
 	err = sqb_remote_message_iter_end(&it);

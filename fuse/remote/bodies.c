@@ -11,6 +11,9 @@
 /* A transaction takes so many bodies, or packed about so many octets. */
 #define TXN_BODIES 32
 #define TXN_OCTETS (4 << 20)
+/* And a command: who comes in a hurry waits for two. */
+#define SOME 256
+#define SOME_OCTETS (1 << 20)
 
 struct body {
 	uint32_t remote_uid;
@@ -172,30 +175,63 @@ void rem_fetch_uid(struct rem_fetch *fetch, uint32_t uid,
 		(void)fill_all(fetch);
 }
 
-static bool ask(struct rem_fetch *fetch)
+/* The next ones to ask for, from the end of the list; 0: none are left. */
+static unsigned int send_some(struct rem_fetch *fetch, size_t *end,
+			      unsigned int state)
 {
-	struct rem_sync *sync = fetch->sync;
+	struct imap_client *client = fetch->sync->client;
 	struct rem_ranges uids = { 0 };
-	enum imap_err err;
+	struct rem_wanted *wanted;
+	uint64_t octets = 0;
+	size_t some = 0;
 	char *set;
-	size_t i;
-	bool ok;
 
-	for (i = 0; i < fetch->count; i++)
-		if (fetch->list[i].state == REM_MISSING)
-			rem_ranges_add(&uids, fetch->list[i].remote_uid,
-				       fetch->list[i].remote_uid);
+	while (*end > 0 && some < SOME && octets < SOME_OCTETS) {
+		wanted = &fetch->list[--*end];
+		if (wanted->state != state)
+			continue;
+		wanted->state = REM_MISSING;
+		rem_ranges_add(&uids, wanted->remote_uid, wanted->remote_uid);
+		octets += wanted->size;
+		some++;
+	}
+	rem_ranges_sort(&uids);
 	set = rem_ranges_text(&uids);
 	rem_ranges_free(&uids);
 	if (set == NULL)
-		return true;
-	imap_command_begin(sync->client);
-	imap_command_text(sync->client, "UID FETCH ");
-	imap_command_text(sync->client, set);
-	imap_command_text(sync->client, " (UID BODY.PEEK[])");
+		return 0;
+	imap_command_begin(client);
+	imap_command_text(client, "UID FETCH ");
+	imap_command_text(client, set);
+	imap_command_text(client, " (UID BODY.PEEK[])");
 	free(set);
+	return imap_command_send(client);
+}
+
+static bool may_go_on(struct rem_sync *sync)
+{
+	return sync->leave_off == NULL || !sync->leave_off(sync->leave_off_ctx);
+}
+
+/*
+ * All that are in this state.  The next command is on its way while the answer
+ * to one is coming, so nobody waits for a round trip.
+ */
+static bool ask(struct rem_fetch *fetch, unsigned int state)
+{
+	struct rem_sync *sync = fetch->sync;
+	unsigned int now, next;
+	size_t end = fetch->count;
+	enum imap_err err;
+	bool ok = true;
+
 	sync->fetch = fetch;
-	ok = rem_wait(sync, imap_command_send(sync->client), &err, NULL);
+	now = send_some(fetch, &end, state);
+	while (now != 0 && ok) {
+		next = may_go_on(sync) ? send_some(fetch, &end, state) : 0;
+		ok = rem_wait(sync, now, &err, NULL);
+		now = next;
+	}
 	sync->fetch = NULL;
 	/* What has come whole is kept, also when the connection was lost. */
 	drop_writer(fetch);
@@ -219,8 +255,7 @@ bool rem_fetch_bodies(struct rem_sync *sync, struct sqb_mailbox_id from,
 	if (sync->view.box != box)
 		return true;
 	qsort(list, count, sizeof(*list), by_uid);
-	for (i = 0; i < 2 && ok; i++)
-		ok = ask(&fetch);
+	ok = ask(&fetch, REM_UNASKED) && ask(&fetch, REM_MISSING);
 	for (i = 0; i < fetch.body_count; i++) { /* after a failure only */
 		(void)lock(&fetch);
 		sqb_body_writer_free(&fetch.bodies[i].writer);

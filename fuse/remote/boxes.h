@@ -21,9 +21,9 @@ struct rem_listed {
 };
 
 struct rem_box {
-	struct sqb_remote_mailbox row;   /* its strings are those below */
-	char *name, *path, *mailboxid;   /* own */
-	const struct rem_listed *listed; /* foreign; NULL: not there */
+	struct sqb_remote_mailbox row; /* its strings are those below */
+	char *name, *path, *mailboxid; /* own */
+	struct rem_listed *listed;     /* foreign; NULL: not there */
 
 	/* here */
 	bool exists, noselect;

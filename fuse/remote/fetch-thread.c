@@ -102,7 +102,7 @@ static bool fetch_wanted(struct rem *rem, struct sqb_mailbox_id box,
 			 uint32_t uid, struct sequence *seq)
 {
 	struct rem_sync *sync = &rem->fetch;
-	struct rem_wanted list[REM_WANTED_MAX + 1];
+	struct rem_wanted list[AHEAD_MAX + 1];
 	struct sqb_mailbox_id from;
 	bool found, absent, ok;
 	size_t count = 0, i;
@@ -129,11 +129,33 @@ static bool fetch_wanted(struct rem *rem, struct sqb_mailbox_id box,
 	for (i = 0; i < count; i++) {
 		if (list[i].state == REM_GOT)
 			answer(rem, list[i].box, list[i].uid, REM_OK);
-		else if (ok && list[i].uid == uid)
+		else if (ok && list[i].uid == uid &&
+			 list[i].state == REM_MISSING)
 			answer(rem, list[i].box, list[i].uid, REM_GONE);
 	}
 	(void)pthread_mutex_unlock(&rem->lock);
 	return ok;
+}
+
+/* What to do next; the lock is held.  NULL: not for anybody. */
+static struct rem_want *first_want(struct rem *rem)
+{
+	struct rem_want *want = rem->wants;
+
+	while (want != NULL && want->done)
+		want = want->next;
+	return want;
+}
+
+static bool somebody_waits(void *ctx)
+{
+	struct rem *rem = ctx;
+	bool waits;
+
+	(void)pthread_mutex_lock(&rem->lock);
+	waits = rem->stopping || first_want(rem) != NULL;
+	(void)pthread_mutex_unlock(&rem->lock);
+	return waits;
 }
 
 /* Some of those that nobody waits for; *more_r: there are others. */
@@ -146,6 +168,7 @@ static bool fetch_unasked(struct rem *rem, bool *more_r)
 	int64_t since = days < 0 ? INT64_MIN
 				 : (int64_t)time(NULL) - INT64_C(86400) * days;
 	size_t count, i;
+	bool ok;
 
 	*more_r = false;
 	if (days == 0)
@@ -155,7 +178,11 @@ static bool fetch_unasked(struct rem *rem, bool *more_r)
 	if (count == 0)
 		return true;
 	*more_r = true;
-	if (!rem_connect(sync) || !fetch(sync, from, list, count))
+	sync->leave_off = somebody_waits;
+	sync->leave_off_ctx = rem;
+	ok = rem_connect(sync) && fetch(sync, from, list, count);
+	sync->leave_off = NULL;
+	if (!ok)
 		return false;
 	for (i = 0; i < count; i++)
 		if (list[i].state == REM_MISSING)
@@ -201,16 +228,6 @@ static void failed(struct rem *rem)
 		continue;
 	(void)pthread_mutex_unlock(&rem->lock);
 	sync->failure = REM_NO_FAILURE;
-}
-
-/* What to do next; the lock is held.  NULL: not for anybody. */
-static struct rem_want *first_want(struct rem *rem)
-{
-	struct rem_want *want = rem->wants;
-
-	while (want != NULL && want->done)
-		want = want->next;
-	return want;
 }
 
 /* Wait for something to do.  false: it is time to stop. */

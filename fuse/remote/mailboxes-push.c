@@ -135,6 +135,36 @@ static bool create(struct rem_sync *sync, struct rem_listing *listing,
 	return ok;
 }
 
+/* There it only has children, here it was made. */
+static bool revive(struct rem_sync *sync, struct rem_box *box)
+{
+	enum imap_err err;
+
+	if (!command(sync, "CREATE ", box->name, NULL, &err, NULL))
+		return false;
+	box->made = err == IMAP_OK;
+	sync->pushed += box->made;
+	sync->refused += !box->made;
+	if (!box->made)
+		rem_box_set_error(box, imap_client_why(sync->client));
+	return true;
+}
+
+static bool revive_all(struct rem_sync *sync)
+{
+	struct rem_box *box;
+	size_t i;
+
+	for (i = 0; i < sync->boxes.count; i++) {
+		box = sync->boxes.list[i];
+		if (box->exists && !box->noselect && box->listed != NULL &&
+		    (box->listed->flags & IMAP_LIST_NOSELECT) != 0 &&
+		    !revive(sync, box))
+			return false;
+	}
+	return true;
+}
+
 static bool create_all(struct rem_sync *sync, struct rem_listing *listing)
 {
 	struct unknowns unknowns = { 0 };
@@ -302,7 +332,8 @@ bool rem_mailboxes_push(struct rem_sync *sync, struct rem_listing *listing)
 {
 	enum sqb_err err;
 
-	if (!rename_all(sync, listing) || !create_all(sync, listing))
+	if (!rename_all(sync, listing) || !revive_all(sync) ||
+	    !create_all(sync, listing))
 		return false;
 	/* How those that were made here are subscribed. */
 	if (sync->pushed > 0) {

@@ -199,32 +199,69 @@ static enum sqb_err gone(struct rem_sync *sync, struct sqb_store *st,
 	return err;
 }
 
-/* Renamed ones, and those that are gone. */
+enum fate { SAME, RENAMED, GONE, REVIVED };
+
+/* What became of it at the server. */
+static enum fate fate_of(struct rem_box *box)
+{
+	const struct rem_listed *listed = box->listed;
+	bool was_there = box->row.uidvalidity != 0;
+
+	if (listed == NULL)
+		return GONE;
+	if (box->exists && (listed->flags & IMAP_LIST_NOSELECT) != 0 &&
+	    !box->noselect && was_there)
+		return GONE; /* it was deleted, and has children */
+	if (box->exists && (listed->flags & IMAP_LIST_NOSELECT) == 0 &&
+	    box->noselect && !was_there)
+		return REVIVED;
+	return strcmp(listed->name, box->name) == 0 ? SAME : RENAMED;
+}
+
+static enum sqb_err take_fate(struct rem_sync *sync, struct sqb_store *st,
+			      struct rem_box *box, enum fate fate)
+{
+	struct sqb_mailbox_id id;
+	enum sqb_err err = SQB_OK;
+
+	switch (fate) {
+	case SAME:
+		break;
+	case RENAMED:
+		return rename_here(sync, st, box);
+	case GONE:
+		if (box->listed != NULL)
+			box->listed->taken = false; /* by another row, then */
+		err = gone(sync, st, box);
+		rem_boxes_remove(&sync->boxes, box);
+		break;
+	case REVIVED:
+		err = sqb_mailbox_create(st, box->here, NULL, &id);
+		if (err == SQB_OK)
+			err = rem_box_look(st, box);
+		break;
+	}
+	return err;
+}
+
+/* What the server has done to those that we know. */
 static bool take_old(struct rem_sync *sync)
 {
 	struct sqb_store *st = NULL;
 	enum sqb_err err = SQB_OK;
-	struct rem_box *box;
-	size_t i;
+	enum fate fate;
+	size_t i = 0;
 
-	for (i = 0; i < sync->boxes.count && err == SQB_OK;) {
-		box = sync->boxes.list[i];
-		if (box->listed != NULL &&
-		    strcmp(box->listed->name, box->name) == 0) {
-			i++;
-			continue;
-		}
-		if (st == NULL)
+	while (i < sync->boxes.count && err == SQB_OK) {
+		fate = fate_of(sync->boxes.list[i]);
+		if (fate != SAME && st == NULL)
 			st = rem_txn_begin(sync);
-		if (st == NULL)
+		if (fate != SAME && st == NULL)
 			return false;
-		if (box->listed != NULL) {
-			err = rename_here(sync, st, box);
+		if (fate != SAME)
+			err = take_fate(sync, st, sync->boxes.list[i], fate);
+		if (fate != GONE)
 			i++;
-		} else {
-			err = gone(sync, st, box);
-			rem_boxes_remove(&sync->boxes, box);
-		}
 	}
 	return st == NULL || rem_txn_end(sync, st, err);
 }

@@ -40,6 +40,8 @@ struct rem_sync {
 	struct rem_digests *digests;   /* foreign: where headers go */
 	struct rem_given_up *given_up; /* own; see bodies.h */
 	size_t given_up_count, given_up_alloc;
+	bool (*leave_off)(void *ctx); /* see bodies.h; NULL: never */
+	void *leave_off_ctx;
 	bool examine;           /* only reads: SELECT is not needed */
 	struct imap_wake *wake; /* foreign; NULL: none */
 	bool rung;              /* while it waited for an answer */

@@ -8,6 +8,7 @@ nothing."""
 import harness
 from mails import mail
 from remote import DIED, Replica, folders, there
+from writer import Failed
 
 
 class RemoteCase(harness.ServerCase):
@@ -568,6 +569,57 @@ class Converge(RemoteCase):
 
 class ConvergePlain(Converge):
     config = 'imap_capability = IMAP4rev1 UIDPLUS\n'
+
+
+class ConvergeTree(RemoteCase):
+    """Folders made, renamed, deleted and subscribed at random at both ends, with
+    mail in them: in the end both are equal."""
+
+    NAMES = ('a', 'b', 'a/x', 'b/y', 'c', 'a/x/z')
+    ROUNDS = 8
+
+    def at_the_server(self, rng):
+        session, name = self.session, rng.choice(self.NAMES)
+        what = rng.random()
+        if what < 0.4:
+            session.cmd(f'CREATE {name}')
+        elif what < 0.5:
+            session.cmd(f'DELETE {name}')
+        elif what < 0.65:
+            session.cmd(f'RENAME {name} {rng.choice(self.NAMES)}')
+        elif what < 0.75:
+            session.cmd(f'{rng.choice(("", "UN"))}SUBSCRIBE {name}')
+        elif name in folders(session):
+            session.append(name, mail(f'there {rng.randrange(10**9)}'))
+
+    def here(self, rng):
+        replica, name = self.replica, rng.choice(self.NAMES)
+        what = rng.random()
+        try:
+            if what < 0.4:
+                replica.write('create', name)
+            elif what < 0.5:
+                replica.write('delete', name)
+            elif what < 0.65:
+                replica.write('rename', name, rng.choice(self.NAMES))
+            elif what < 0.75:
+                replica.write('subscribe', name, rng.randrange(2))
+            else:
+                replica.append(name, mail(f'here {rng.randrange(10**9)}'))
+        except Failed:
+            pass
+
+    def test_equal_in_the_end(self):
+        rng = harness.seeded(self.id())
+        self.settle()
+        for _ in range(self.ROUNDS):
+            for _ in range(rng.randint(1, 6)):
+                (self.at_the_server if rng.random() < 0.5
+                 else self.here)(rng)
+            self.sync()
+            self.sync()
+            self.settle()
+            self.assert_same()
 
 
 if __name__ == '__main__':
