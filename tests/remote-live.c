@@ -142,9 +142,9 @@ static enum rem_result obey(struct rem *rem, char **words)
 	else if (strcmp(words[0], "wake") == 0)
 		rem_wake(rem);
 	else if (strcmp(words[0], "sync") == 0)
-		return rem_sync(rem, number(words[1]));
+		return rem_sync(rem, NULL, number(words[1]));
 	else if (strcmp(words[0], "sent") == 0)
-		return rem_want_sent(rem, number(words[1]));
+		return rem_want_sent(rem, NULL, number(words[1]));
 	else if (strcmp(words[0], "retry") == 0)
 		return rem_retry(rem);
 	else if (sqb_mailbox_find(reading, words[1], &box) != SQB_OK)

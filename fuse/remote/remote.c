@@ -178,17 +178,23 @@ void rem_wake(struct rem *rem)
 	(void)pthread_mutex_unlock(&rem->lock);
 }
 
-/* A pass that begins after now; the lock is held. */
-static enum rem_result pass(struct rem *rem, unsigned int milliseconds)
+/* A pass that begins after the first call with it; the lock is held. */
+static enum rem_result wait_for_pass(struct rem *rem, uint64_t *pass,
+				     unsigned int milliseconds)
 {
 	struct timespec until = rem_after(milliseconds);
 	unsigned int failures = rem->failures;
-	uint64_t number = rem->begun + 1;
+	uint64_t number = pass != NULL ? *pass : 0;
 	bool in_time = milliseconds > 0;
 
-	rem->wanted = number;
-	rem->hurry = true;
-	ring(rem);
+	if (number == 0) {
+		number = rem->begun + 1;
+		rem->wanted = number;
+		rem->hurry = true;
+		ring(rem);
+	}
+	if (pass != NULL)
+		*pass = number;
 	while (!rem->stopping && in_time && rem->ended < number) {
 		if (rem->failures > failures)
 			return REM_OFFLINE;
@@ -200,22 +206,24 @@ static enum rem_result pass(struct rem *rem, unsigned int milliseconds)
 						      : REM_WAITING;
 }
 
-enum rem_result rem_sync(struct rem *rem, unsigned int milliseconds)
+enum rem_result rem_sync(struct rem *rem, uint64_t *pass,
+			 unsigned int milliseconds)
 {
 	enum rem_result result;
 
 	(void)pthread_mutex_lock(&rem->lock);
-	result = pass(rem, milliseconds);
+	result = wait_for_pass(rem, pass, milliseconds);
 	(void)pthread_mutex_unlock(&rem->lock);
 	return milliseconds == 0 && result == REM_WAITING ? REM_OK : result;
 }
 
-enum rem_result rem_want_sent(struct rem *rem, unsigned int milliseconds)
+enum rem_result rem_want_sent(struct rem *rem, uint64_t *pass,
+			      unsigned int milliseconds)
 {
 	enum rem_result result;
 
 	(void)pthread_mutex_lock(&rem->lock);
-	result = pass(rem, milliseconds);
+	result = wait_for_pass(rem, pass, milliseconds);
 	if (result == REM_OK && rem->refused > 0)
 		result = REM_REFUSED;
 	else if (result == REM_OK && rem->waiting > 0)
@@ -233,7 +241,7 @@ enum rem_result rem_retry(struct rem *rem)
 	if (err == SQB_OK)
 		err = store->finish(store->ctx, st, rem_retry_rows(st));
 	store->unlock(store->ctx);
-	return err == SQB_OK ? rem_sync(rem, 0) : REM_FAILED;
+	return err == SQB_OK ? rem_sync(rem, NULL, 0) : REM_FAILED;
 }
 
 static struct rem_want *find_want(struct rem *rem, struct sqb_mailbox_id box,

@@ -104,14 +104,20 @@ enum rem_result rem_want_body(struct rem *rem, struct sqb_mailbox_id box,
 /*
  * Has the server got what was changed here before this call?  Waits for that
  * up to milliseconds, as rem_want_body().  REM_REFUSED: not all of it.
+ *
+ * Who waits in slices gives the same *pass each time, at first 0: what is
+ * waited for is then what it was in the first slice.  NULL: there is one only.
  */
-enum rem_result rem_want_sent(struct rem *rem, unsigned int milliseconds);
+enum rem_result rem_want_sent(struct rem *rem, uint64_t *pass,
+			      unsigned int milliseconds);
 
 /*
  * Look at all folders now.  With milliseconds, wait until they have been
- * looked at, and all that was changed here before has been told.
+ * looked at, and all that was changed here before has been told; pass as in
+ * rem_want_sent().
  */
-enum rem_result rem_sync(struct rem *rem, unsigned int milliseconds);
+enum rem_result rem_sync(struct rem *rem, uint64_t *pass,
+			 unsigned int milliseconds);
 
 /* What the server refused is tried again, now. */
 enum rem_result rem_retry(struct rem *rem);
