@@ -174,8 +174,12 @@ static enum sqb_err notice_names(struct ifs_changes *changes,
 	struct sqb_message msg;
 	bool any = false;
 
-	while (err == SQB_OK && sqb_message_iter_next(it, &msg))
+	while (err == SQB_OK && sqb_message_iter_next(it, &msg)) {
 		err = notice_given(changes, box, &msg, &any);
+		/* Its server may have told a wrong size. */
+		if (changes->fs->replica != NULL)
+			ifs_notice_attributes(changes->notices, box, msg.uid);
+	}
 	if (any)
 		ifs_notice_folder(changes->notices, box);
 	end = sqb_message_iter_end(&it);

@@ -12,6 +12,7 @@
 #include "fuse/ifs-error.h"
 #include "fuse/inode.h"
 #include "fuse/read.h"
+#include "fuse/replica.h"
 #include "fuse/write.h"
 
 #define PIECE 131072
@@ -97,6 +98,25 @@ static int copy_data(const struct copy *c, size_t *done_r)
 	return done > 0 ? 0 : ret;
 }
 
+static int copy_once(const struct copy *c, size_t *done_r)
+{
+	int ret = 0;
+
+	return copy_message(c, done_r, &ret) ? ret : copy_data(c, done_r);
+}
+
+/* Either may lack its message. */
+static int copy(fuse_req_t req, const struct copy *c, size_t *done_r)
+{
+	int ret = copy_once(c, done_r);
+
+	if (ifs_replica_fetch(req, c->in->ino, &ret))
+		ret = copy_once(c, done_r);
+	if (ifs_replica_fetch(req, c->out->ino, &ret))
+		ret = copy_once(c, done_r);
+	return ret;
+}
+
 void ifs_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in,
 			 struct fuse_file_info *fi_in, fuse_ino_t ino_out,
 			 off_t off_out, struct fuse_file_info *fi_out,
@@ -119,8 +139,8 @@ void ifs_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in,
 		ret = EBADF; /* only a read-only mount has none */
 	else if (flags != 0 || !c.out->writable)
 		ret = EINVAL;
-	else if (!copy_message(&c, &done, &ret))
-		ret = copy_data(&c, &done);
+	else
+		ret = copy(req, &c, &done);
 	if (ret != 0)
 		(void)fuse_reply_err(req, ret);
 	else

@@ -14,6 +14,7 @@
 #include "fuse/inval.h"
 #include "fuse/listing.h"
 #include "fuse/maildir.h"
+#include "fuse/replica.h"
 #include "fuse/resolve.h"
 
 int ifs_entry_param(struct ifs_fs *fs, fuse_ino_t ino,
@@ -72,6 +73,19 @@ static void forget(struct ifs_fs *fs, fuse_ino_t ino, uint64_t lookups)
 		ifs_files_forget(fs->files, ino, lookups);
 }
 
+/* What is found by a name is told, too, where it lacks its message. */
+static int lookup_hidden(fuse_req_t req, fuse_ino_t parent, const char *name,
+			 struct fuse_entry_param *param_r)
+{
+	int ret;
+
+	do
+		ret = ifs_hidden_lookup(ifs_fs_of(req), parent, name, param_r);
+	while (ifs_replica_fetch(req, param_r->ino != 0 ? param_r->ino : parent,
+				 &ret));
+	return ret;
+}
+
 void ifs_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct ifs_fs *fs = ifs_fs_of(req);
@@ -79,7 +93,7 @@ void ifs_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	int ret;
 
 	if (ifs_hidden_name(parent, name))
-		ret = ifs_hidden_lookup(fs, parent, name, &param);
+		ret = lookup_hidden(req, parent, name, &param);
 	else if (ifs_maildir_is_hidden(req, parent, name))
 		ret = ENOENT;
 	else
@@ -113,9 +127,12 @@ void ifs_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	struct ifs_fs *fs = ifs_fs_of(req);
 	double timeout = ifs_attr_timeout(fs, ino);
 	struct stat attr;
-	int ret = ifs_attr(fs, ino, &attr);
+	int ret;
 
 	(void)fi;
+	do
+		ret = ifs_attr(fs, ino, &attr);
+	while (ifs_replica_fetch(req, ino, &ret));
 	if (ret == ENOENT)
 		ret = ifs_handles_attr(fs, ino, &attr);
 	/* The kernel then asks for the name that led it here. */

@@ -16,6 +16,7 @@
 #include "fuse/inval.h"
 #include "fuse/log.h"
 #include "fuse/maildir-state.h"
+#include "fuse/replica.h"
 
 #define READ_CACHE_KIB 4096
 #define WRITE_CACHE_KIB 2048
@@ -53,12 +54,14 @@ static int exit_code(enum sqb_err err)
 static enum sqb_err open_stores(struct ifs_fs *fs, char **error_r)
 {
 	const char *dir = fs->opts->source;
+	bool remote = ifs_options_are_remote(fs->opts);
 	enum sqb_err err = SQB_OK;
 	struct stat info;
 
 	/* First the writing one: it does what the first open must do. */
-	if (!fs->opts->readonly)
-		err = sqb_store_open(dir, 0, &fs->write_st, error_r);
+	if (remote || !fs->opts->readonly)
+		err = sqb_store_open(dir, remote ? SQB_OPEN_CREATE : 0,
+				     &fs->write_st, error_r);
 	if (err == SQB_OK)
 		err = sqb_store_open(dir, SQB_OPEN_READONLY, &fs->read_st,
 				     error_r);
@@ -204,7 +207,8 @@ enum sqb_err ifs_write_txn(struct ifs_fs *fs, struct sqb_store *st)
 	return err;
 }
 
-int ifs_write_finish(struct ifs_fs *fs, struct sqb_store *st, enum sqb_err err)
+enum sqb_err ifs_write_commit(struct ifs_fs *fs, struct sqb_store *st,
+			      enum sqb_err err)
 {
 	bool lost = !ifs_fs_has_store(fs);
 	uint64_t modseq;
@@ -216,14 +220,22 @@ int ifs_write_finish(struct ifs_fs *fs, struct sqb_store *st, enum sqb_err err)
 	else
 		sqb_txn_rollback(st);
 	if (lost)
-		return EIO;
+		return SQB_IO;
 	/*
 	 * Not before the commit: one that fails leaves its modseq to others.
 	 * To be told of our own change does no harm.
 	 */
 	if (err == SQB_OK && !fs->write_tell)
 		ifs_inval_own(fs, modseq);
+	return err == SQB_OK ? sqb_sync(st) : err;
+}
+
+int ifs_write_finish(struct ifs_fs *fs, struct sqb_store *st, enum sqb_err err)
+{
+	err = ifs_write_commit(fs, st, err);
+	if (fs->lost)
+		return EIO;
 	if (err == SQB_OK)
-		err = sqb_sync(st);
+		ifs_replica_changed(fs);
 	return ifs_errno(fs, st, err);
 }

@@ -39,6 +39,8 @@ struct ifs_ready;
 struct ifs_handle;
 struct ifs_hidden;
 struct ifs_maildir_state;
+struct ifs_replica;
+struct ifs_hangup;
 
 struct ifs_fs {
 	const struct ifs_options *opts;  /* foreign: outlives the mount */
@@ -51,6 +53,8 @@ struct ifs_fs {
 	struct ifs_readahead *readahead; /* own; NULL: not running */
 	struct ifs_hidden *hidden;       /* own; .imapfs */
 	struct ifs_maildir_state *maildir; /* own; NULL: another layout */
+	struct ifs_replica *replica;       /* own; NULL: a local store */
+	struct ifs_hangup *hangup;         /* own; NULL: not running */
 	struct timespec mounted;           /* when; the clock of the wall */
 	struct ifs_draft_space space;      /* of all that is being written */
 	struct ifs_counts counts;          /* of requests */
@@ -62,7 +66,8 @@ struct ifs_fs {
 	pthread_cond_t write_turn;
 	uint64_t write_queued, write_served; /* tickets: a queue, by coming */
 	struct sqb_store *read_st;           /* own */
-	struct sqb_store *write_st; /* own; NULL in a read-only mount */
+	struct sqb_store *write_st; /* own; NULL in a read-only mount of a
+				       local store */
 	bool write_tell; /* ifs_write_tell() was called; of the write_lock */
 	bool write_busy; /* others kept the store from the last one; the same */
 
@@ -118,11 +123,12 @@ bool ifs_fs_has_store(struct ifs_fs *fs);
 enum sqb_err ifs_write_txn(struct ifs_fs *fs, struct sqb_store *st);
 
 /*
- * And ended: made durable if err is
- * SQB_OK, else rolled back.  What it changed is not told to our own kernel,
- * which knows, but for ifs_write_tell().  Returns an errno value, 0 if all is
- * well.
+ * And ended: made durable if err is SQB_OK, else rolled back.  What it changed
+ * is not told to our own kernel, which knows, but for ifs_write_tell().
  */
+enum sqb_err ifs_write_commit(struct ifs_fs *fs, struct sqb_store *st,
+			      enum sqb_err err);
+/* The same of a request.  Returns an errno value, 0 if all is well. */
 int ifs_write_finish(struct ifs_fs *fs, struct sqb_store *st, enum sqb_err err);
 
 /*

@@ -16,6 +16,7 @@
 #include "common/mem.h"
 #include "fuse/ifs-error.h"
 #include "fuse/names.h"
+#include "fuse/replica.h"
 #ifdef HAVE_GMIME
 #include "common/entry.h"
 #include "fuse/parts-view.h"
@@ -215,7 +216,9 @@ void ifs_hidden_list(fuse_req_t req, fuse_ino_t dir, size_t size, off_t offset,
 	l.section = (enum section)((uint64_t)offset >> SECTION_SHIFT);
 	l.after = (uint64_t)offset & ((UINT64_C(1) << SECTION_SHIFT) - 1);
 	l.buf = sqb_xmalloc(size);
-	ret = add_all(&l);
+	do
+		ret = add_all(&l);
+	while (ifs_replica_fetch(req, dir, &ret));
 	if (ret != 0 && l.used == 0)
 		(void)fuse_reply_err(req, ret);
 	else

@@ -195,6 +195,22 @@ int ifs_hidden_attr(struct ifs_fs *fs, fuse_ino_t ino, struct stat *attr_r)
 	return ENOENT;
 }
 
+/* No other has a text of its own. */
+bool ifs_hidden_is_status(struct ifs_fs *fs, fuse_ino_t ino)
+{
+	struct ifs_hidden_node *node;
+	bool yes;
+
+	if (ifs_node_kind(ino) != IFS_NODE_HIDDEN ||
+	    ifs_ino_view_of(ino) != IFS_VIEW_OTHER)
+		return false;
+	node = ifs_hidden_node_get(fs->hidden->nodes, ino);
+	yes = node != NULL && node->text != NULL;
+	if (node != NULL)
+		ifs_hidden_node_put(fs->hidden->nodes, &node);
+	return yes;
+}
+
 int ifs_hidden_open(struct ifs_fs *fs, fuse_ino_t ino,
 		    struct fuse_file_info *fi)
 {

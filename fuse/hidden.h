@@ -39,6 +39,9 @@ int ifs_hidden_lookup(struct ifs_fs *fs, fuse_ino_t parent, const char *name,
 void ifs_hidden_forget(struct ifs_fs *fs, fuse_ino_t ino, uint64_t lookups);
 int ifs_hidden_attr(struct ifs_fs *fs, fuse_ino_t ino, struct stat *attr_r);
 
+/* Is it .imapfs/status? */
+bool ifs_hidden_is_status(struct ifs_fs *fs, fuse_ino_t ino);
+
 /* Answer a readdir or readdirplus request. */
 void ifs_hidden_list(fuse_req_t req, fuse_ino_t dir, size_t size, off_t offset,
 		     bool plus);

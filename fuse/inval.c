@@ -34,6 +34,10 @@ struct ifs_inval {
 	uint32_t version;      /* of the data, when it was looked at */
 	unsigned int quiet;    /* ticks */
 	bool failing;          /* it is in the log */
+
+	pthread_mutex_t lock; /* of these: */
+	pthread_cond_t told_more;
+	uint64_t begun, told; /* looks at the store */
 };
 
 enum wake { WAKE_STOP, WAKE_RING, WAKE_TICK };
@@ -70,7 +74,7 @@ static bool has_changed(struct ifs_inval *inval)
 }
 
 /* Whatever is wrong with the store is so at every tick: log it once. */
-static void tell(struct ifs_inval *inval)
+static void look(struct ifs_inval *inval)
 {
 	struct sqb_store *st = ifs_changes_store(inval->changes);
 	enum sqb_err err;
@@ -83,6 +87,37 @@ static void tell(struct ifs_inval *inval)
 			"what others have changed cannot be read: %s",
 			sqb_store_errmsg(st));
 	inval->failing = err != SQB_OK;
+}
+
+static void tell(struct ifs_inval *inval)
+{
+	(void)pthread_mutex_lock(&inval->lock);
+	inval->begun++;
+	(void)pthread_mutex_unlock(&inval->lock);
+	look(inval);
+	(void)pthread_mutex_lock(&inval->lock);
+	inval->told = inval->begun;
+	(void)pthread_cond_broadcast(&inval->told_more);
+	(void)pthread_mutex_unlock(&inval->lock);
+}
+
+void ifs_inval_settle(struct ifs_fs *fs)
+{
+	struct ifs_inval *inval = fs->inval;
+	struct timespec end;
+	uint64_t until;
+	int ret = 0;
+
+	if (inval == NULL)
+		return;
+	(void)clock_gettime(CLOCK_REALTIME, &end);
+	end.tv_sec++;
+	(void)pthread_mutex_lock(&inval->lock);
+	until = inval->begun + 1;
+	while (inval->told < until && ret == 0)
+		ret = pthread_cond_timedwait(&inval->told_more, &inval->lock,
+					     &end);
+	(void)pthread_mutex_unlock(&inval->lock);
 }
 
 /* Our own commits have made the WAL grow; never waits for a writer of ours. */
@@ -188,6 +223,8 @@ static int start_thread(struct ifs_inval *inval)
 static void free_inval(struct ifs_inval *inval)
 {
 	ifs_changes_free(&inval->changes);
+	(void)pthread_mutex_destroy(&inval->lock);
+	(void)pthread_cond_destroy(&inval->told_more);
 	if (inval->watch_fd >= 0)
 		(void)close(inval->watch_fd);
 	if (inval->stop_fd >= 0)
@@ -220,6 +257,8 @@ int ifs_inval_start(struct ifs_fs *fs)
 	int ret;
 
 	inval->fs = fs;
+	(void)pthread_mutex_init(&inval->lock, NULL);
+	(void)pthread_cond_init(&inval->told_more, NULL);
 	ret = prepare(inval);
 	if (ret == 0)
 		ret = start_thread(inval);

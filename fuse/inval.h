@@ -16,6 +16,12 @@
 int ifs_inval_start(struct ifs_fs *fs);
 void ifs_inval_stop(struct ifs_fs *fs);
 
+/*
+ * Wait until the kernel was told of all that is in the store by now, but no
+ * longer than a second.
+ */
+void ifs_inval_settle(struct ifs_fs *fs);
+
 /* The transaction with this modseq is ours: the kernel knows what it did. */
 void ifs_inval_own(struct ifs_fs *fs, uint64_t modseq);
 

@@ -13,24 +13,33 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "fuse/control.h"
 #include "fuse/fs.h"
+#include "fuse/hangup.h"
 #include "fuse/inval.h"
 #include "fuse/log.h"
 #include "fuse/readahead.h"
 #include "fuse/ready.h"
+#include "fuse/replica.h"
+#include "fuse/secret.h"
 
 /*
  * One is busy as long as its request waits, be it for the lock of the store:
  * as many writers as this keep readers from being served.
  */
 #define THREADS_MAX 64
+/* Those that do nothing end but for so many. */
+#define THREADS_IDLE 64
 
 static int run_loop(struct ifs_fs *fs)
 {
 	struct fuse_loop_config *config = fuse_loop_cfg_create();
 	int ret;
 
-	fuse_loop_cfg_set_max_threads(config, THREADS_MAX);
+	fuse_loop_cfg_set_max_threads(config, fs->replica != NULL
+						      ? IFS_REPLICA_THREADS_MAX
+						      : THREADS_MAX);
+	fuse_loop_cfg_set_idle_threads(config, THREADS_IDLE);
 	ret = fuse_session_loop_mt(fs->session, config);
 	fuse_loop_cfg_destroy(config);
 	/* Positive: the signal that ended it, which is an orderly end. */
@@ -47,11 +56,13 @@ static int serve(struct ifs_fs *fs)
 	ret = ifs_inval_start(fs);
 	if (ret != 0) {
 		fprintf(stderr, "imapfs: cannot watch %s: %s\n",
-			fs->opts->source, strerror(ret));
+			ifs_options_shown(fs->opts), strerror(ret));
 		ret = EX_OSERR;
 	} else {
 		ifs_readahead_start(fs);
+		ifs_hangup_start(fs);
 		ret = run_loop(fs);
+		ifs_hangup_stop(fs);
 		ifs_readahead_stop(fs);
 		ifs_inval_stop(fs);
 	}
@@ -77,20 +88,34 @@ static int mount_and_serve(struct ifs_fs *fs, struct ifs_options *opts)
 	return ret;
 }
 
-static int run(struct ifs_options *opts, struct ifs_ready *ready)
+static int fail(int code, char *error)
 {
-	struct ifs_fs fs = { .ready = ready };
-	char *error = NULL;
-	int ret = ifs_fs_init(&fs, opts, &error);
+	fprintf(stderr, "imapfs: %s\n", error != NULL ? error : "failed");
+	free(error);
+	return code;
+}
 
+/* secret NULL: a local store. */
+static int run(struct ifs_options *opts, const char *secret, int ready_fd)
+{
+	struct ifs_ready ready;
+	struct ifs_fs fs = { .ready = &ready };
+	char *error = NULL;
+	int ret;
+
+	ifs_ready_init(&ready, ready_fd);
+	ret = ifs_fs_init(&fs, opts, &error);
 	if (ret != EX_OK) {
-		fprintf(stderr, "imapfs: %s\n", error);
-		free(error);
+		ret = fail(ret, error);
 	} else {
-		ret = mount_and_serve(&fs, opts);
+		if (secret != NULL)
+			ret = ifs_replica_start(&fs, secret, &error);
+		ret = ret != EX_OK ? fail(ret, error)
+				   : mount_and_serve(&fs, opts);
+		ifs_replica_stop(&fs);
 		ifs_fs_deinit(&fs);
 	}
-	ifs_ready_tell(ready, ret);
+	ifs_ready_tell(&ready, ret);
 	return ret;
 }
 
@@ -99,9 +124,8 @@ static int run(struct ifs_options *opts, struct ifs_ready *ready)
  * opened in the child.  The parent ends when the mount answers, or the child
  * has ended.
  */
-static int run_as_daemon(struct ifs_options *opts)
+static int run_as_daemon(struct ifs_options *opts, const char *secret)
 {
-	struct ifs_ready ready = { .fd = -1 };
 	int fds[2], code;
 	pid_t pid;
 
@@ -114,12 +138,10 @@ static int run_as_daemon(struct ifs_options *opts)
 		(void)setsid();
 		if (chdir("/") < 0)
 			return EX_OSERR;
-		ready.fd = fds[1];
-		return run(opts, &ready);
+		return run(opts, secret, fds[1]);
 	}
 	(void)close(fds[1]);
-	if (read(fds[0], &code, sizeof(code)) != (ssize_t)sizeof(code))
-		code = EX_SOFTWARE;
+	code = ifs_ready_wait(fds[0]);
 	(void)close(fds[0]);
 	return code;
 }
@@ -137,20 +159,40 @@ static bool has_standard_descriptors(void)
 	return fd >= 0;
 }
 
+/* Here, where there may be a terminal.  Memory is copied by a fork. */
+static int get_secret(const struct ifs_options *opts, char **secret_r)
+{
+	const struct ifs_remote_options *remote = &opts->remote;
+	struct ifs_secret_source from = { .user = remote->account.user,
+					  .host = remote->account.host,
+					  .passcmd = remote->passcmd,
+					  .netrc = remote->netrc,
+					  .may_ask = true };
+	char *error = NULL;
+	int ret = ifs_secret_get(&from, secret_r, &error);
+
+	return ret == 0 ? 0 : fail(ret, error);
+}
+
 int main(int argc, char *argv[])
 {
-	struct ifs_ready nobody = { .fd = -1 };
 	struct ifs_options opts;
+	char *secret = NULL;
 	int ret;
 
 	if (!has_standard_descriptors())
 		return EX_OSERR;
+	if (ifs_control_is(argc, argv))
+		return ifs_control(argc, argv);
 	ret = ifs_options_parse(&opts, argc, argv);
+	if (ret == 0 && ifs_options_are_remote(&opts))
+		ret = get_secret(&opts, &secret);
 	if (ret == 0)
-		ret = opts.foreground ? run(&opts, &nobody)
-				      : run_as_daemon(&opts);
+		ret = opts.foreground ? run(&opts, secret, -1)
+				      : run_as_daemon(&opts, secret);
 	else if (ret < 0)
 		ret = EX_OK;
+	ifs_secret_free(&secret);
 	ifs_options_free(&opts);
 	return ret;
 }

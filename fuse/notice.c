@@ -17,6 +17,7 @@ enum kind {
 	NOTICE_RMDIR,
 	NOTICE_FOLDER,
 	NOTICE_GONE,
+	NOTICE_ATTRIBUTES,
 };
 
 struct notice {
@@ -109,6 +110,15 @@ void ifs_notice_gone(struct ifs_notices *notices, struct sqb_mailbox_id box,
 	notice->uid_hi = uid_hi;
 }
 
+void ifs_notice_attributes(struct ifs_notices *notices,
+			   struct sqb_mailbox_id box, uint32_t uid)
+{
+	struct notice *notice = add(notices, NOTICE_ATTRIBUTES);
+
+	notice->box = box;
+	notice->uid_lo = uid;
+}
+
 /*
  * To invalidate a name the kernel waits for those who are looking something up
  * in the directory, be there such a name or not.  Without that, what they found
@@ -181,6 +191,14 @@ static void send_one(struct ifs_fs *fs, const struct notice *notice,
 		break;
 	case NOTICE_GONE:
 		send_gone(fs, notice);
+		break;
+	case NOTICE_ATTRIBUTES:
+		/* An offset below 0 leaves the content alone. */
+		(void)fuse_lowlevel_notify_inval_inode(
+			fs->session,
+			ifs_ino_of_message(fs->files, notice->box,
+					   notice->uid_lo),
+			-1, 0);
 		break;
 	}
 }

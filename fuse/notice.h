@@ -34,6 +34,10 @@ void ifs_notice_folder(struct ifs_notices *notices, struct sqb_mailbox_id box);
 void ifs_notice_gone(struct ifs_notices *notices, struct sqb_mailbox_id box,
 		     uint32_t uid_lo, uint32_t uid_hi);
 
+/* The attributes of a message are others. */
+void ifs_notice_attributes(struct ifs_notices *notices,
+			   struct sqb_mailbox_id box, uint32_t uid);
+
 /* Send them, in the order in which they were added; none are left. */
 void ifs_notices_send(struct ifs_notices *notices, struct ifs_fs *fs);
 

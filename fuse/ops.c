@@ -14,6 +14,7 @@
 #include "fuse/ready.h"
 #include "fuse/remove.h"
 #include "fuse/rename.h"
+#include "fuse/replica.h"
 #include "fuse/setattr.h"
 #include "fuse/write.h"
 #include "fuse/xattr.h"
@@ -163,4 +164,5 @@ const struct fuse_lowlevel_ops ifs_ops = {
 	.fsyncdir = ifs_fsyncdir,
 	.fallocate = ifs_fallocate,
 	.copy_file_range = count_copy_file_range,
+	.ioctl = ifs_ioctl,
 };

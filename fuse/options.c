@@ -18,11 +18,18 @@
 
 #include "common/mem.h"
 
+#define TIMEOUT_SECS 30
+#define TIMEOUT_MAX 3600
+#define DAYS_MAX 100000
+
 static const char usage_text[] =
 	"usage: imapfs [-f] [-d] [-o OPTION[,OPTION...]] SOURCE MOUNTPOINT\n"
+	"       imapfs status MOUNTPOINT\n"
+	"       imapfs sync [--wait] [--retry] MOUNTPOINT\n"
 	"       imapfs -h | -V\n"
 	"\n"
-	"Shows the mail store in the directory SOURCE as folders and files.\n"
+	"Shows mail as folders and files: that of the store in the directory\n"
+	"SOURCE, or of an account elsewhere, imaps://USER@HOST.\n"
 	"\n"
 	"  -f  stay in the foreground\n"
 	"  -d  print every request; implies -f\n"
@@ -35,6 +42,19 @@ static const char usage_text[] =
 	"  -o quota=SIZE      no more mail than this: 500M, 2G\n"
 	"  -o umask=OCTAL     permissions that nobody has (default: 077)\n"
 	"  -o allow_other     other users may look in, as permissions say\n"
+	"\n"
+	"For an account elsewhere:\n"
+	"  -o passcmd=COMMAND prints the password (else: ~/.netrc, or it is asked)\n"
+	"  -o netrc=FILE      has the password\n"
+	"  -o oauth           the password is an OAuth 2.0 access token\n"
+	"  -o cafile=FILE     certificates of the authorities to trust\n"
+	"  -o replica=DIR     where the mail is kept here\n"
+	"  -o bodies=all      fetch all messages (the default), or of the last N\n"
+	"                     days, or none before it is read: bodies=N, "
+	"bodies=none\n"
+	"  -o timeout=SECONDS of any wait for the server (default: 30)\n"
+	"  -o sync            close() waits for the server\n"
+	"  -o retry           try again what the server has refused\n"
 	"\n"
 	"All other options are those of fuse(8).  Unmount: fusermount3 -u "
 	"MOUNTPOINT\n";
@@ -106,6 +126,40 @@ static int parse_layout(struct ifs_options *opts, const char *value)
 	return 0;
 }
 
+static int parse_bodies(struct ifs_options *opts, const char *value)
+{
+	unsigned int days;
+
+	if (strcmp(value, "all") == 0)
+		opts->remote.bodies_days = -1;
+	else if (strcmp(value, "none") == 0)
+		opts->remote.bodies_days = 0;
+	else if (parse_number(value, 10, DAYS_MAX, &days) && days > 0)
+		opts->remote.bodies_days = (int)days;
+	else
+		return usage_error("bodies is all, none or a number of days, "
+				   "not \"%s\"",
+				   value);
+	return 0;
+}
+
+/* A daemon changes its directory.  A file that is to be is not there yet. */
+static int set_file(char **path, const char *option, const char *value)
+{
+	free(*path);
+	*path = realpath(value, NULL);
+	if (*path != NULL)
+		return 0;
+	fprintf(stderr, "imapfs: %s %s: %s\n", option, value, strerror(errno));
+	return EX_NOINPUT;
+}
+
+static void set_text(char **text, const char *value)
+{
+	free(*text);
+	*text = sqb_xstrdup(value);
+}
+
 static int parse_rm(struct ifs_options *opts, const char *value)
 {
 	if (strcmp(value, "trash") == 0)
@@ -133,7 +187,16 @@ enum ifs_option {
 	OPTION_GID,
 	OPTION_QUOTA,
 	OPTION_UMASK,
-	OPTION_WITH_VALUE = OPTION_UMASK, /* the last one that has one */
+	OPTION_REPLICA,
+	OPTION_PASSCMD,
+	OPTION_NETRC,
+	OPTION_CAFILE,
+	OPTION_TIMEOUT,
+	OPTION_BODIES,
+	OPTION_WITH_VALUE = OPTION_BODIES, /* the last one that has one */
+	OPTION_OAUTH,
+	OPTION_SYNC,
+	OPTION_RETRY,
 	OPTION_RO,
 	OPTION_RW,
 	OPTION_ALLOW_OTHER,
@@ -155,6 +218,15 @@ static char *const option_names[] = {
 	[OPTION_GID] = (char *)"gid",
 	[OPTION_QUOTA] = (char *)"quota",
 	[OPTION_UMASK] = (char *)"umask",
+	[OPTION_REPLICA] = (char *)"replica",
+	[OPTION_PASSCMD] = (char *)"passcmd",
+	[OPTION_NETRC] = (char *)"netrc",
+	[OPTION_CAFILE] = (char *)"cafile",
+	[OPTION_TIMEOUT] = (char *)"timeout",
+	[OPTION_BODIES] = (char *)"bodies",
+	[OPTION_OAUTH] = (char *)"oauth",
+	[OPTION_SYNC] = (char *)"sync",
+	[OPTION_RETRY] = (char *)"retry",
 	[OPTION_RO] = (char *)"ro",
 	[OPTION_RW] = (char *)"rw",
 	[OPTION_ALLOW_OTHER] = (char *)"allow_other",
@@ -190,6 +262,37 @@ static int parse_with_value(struct ifs_options *opts, enum ifs_option option,
 	return 0;
 }
 
+static int parse_remote(struct ifs_options *opts, enum ifs_option option,
+			const char *value)
+{
+	struct ifs_remote_options *remote = &opts->remote;
+
+	if (option == OPTION_NETRC)
+		return set_file(&remote->netrc, "netrc", value);
+	if (option == OPTION_CAFILE)
+		return set_file(&remote->cafile, "cafile", value);
+	if (option == OPTION_BODIES)
+		return parse_bodies(opts, value);
+	if (option == OPTION_TIMEOUT &&
+	    (!parse_number(value, 10, TIMEOUT_MAX + 1, &remote->timeout) ||
+	     remote->timeout == 0))
+		return usage_error("timeout is 1 to %u seconds, not \"%s\"",
+				   TIMEOUT_MAX, value);
+	if (option == OPTION_PASSCMD)
+		set_text(&remote->passcmd, value);
+	if (option == OPTION_REPLICA)
+		set_text(&remote->replica, value);
+	remote->oauth = remote->oauth || option == OPTION_OAUTH;
+	remote->retry = remote->retry || option == OPTION_RETRY;
+	return 0;
+}
+
+static bool is_remote_option(int option)
+{
+	return (option >= OPTION_REPLICA && option <= OPTION_OAUTH) ||
+	       option == OPTION_RETRY;
+}
+
 static int parse_one(struct ifs_options *opts, int option, const char *value)
 {
 	if (option <= OPTION_WITH_VALUE && value == NULL)
@@ -200,6 +303,13 @@ static int parse_one(struct ifs_options *opts, int option, const char *value)
 				   option_names[option]);
 	if (option == OPTION_RO || option == OPTION_RW)
 		opts->readonly = option == OPTION_RO;
+	/* What is local is durable anyway. */
+	if (option == OPTION_SYNC)
+		opts->remote.sync = true;
+	if (is_remote_option(option)) {
+		opts->remote.given = option_names[option];
+		return parse_remote(opts, (enum ifs_option)option, value);
+	}
 	/* Without the second, permissions would not keep anybody out. */
 	if (option == OPTION_ALLOW_OTHER)
 		return pass_on(opts, "allow_other");
@@ -208,16 +318,47 @@ static int parse_one(struct ifs_options *opts, int option, const char *value)
 		       : 0;
 }
 
+/* A comma behind a backslash is part of a value; meanwhile it is this. */
+#define COMMA '\x01'
+
+static void hide_commas(char *list)
+{
+	for (; *list != '\0'; list++) {
+		if (list[0] == '\\' && list[1] == ',') {
+			list[1] = COMMA;
+			list++;
+		}
+	}
+}
+
+/* For others the backslash stays. */
+static void show_commas(char *value, bool ours)
+{
+	char *to = value;
+
+	for (; *value != '\0'; value++) {
+		if (value[0] == COMMA && ours)
+			to--;
+		*to++ = *value;
+		if (value[0] == COMMA)
+			to[-1] = ',';
+	}
+	*to = '\0';
+}
+
 static int parse_list(struct ifs_options *opts, char *list)
 {
 	char *value, *rest = list;
 	int option, ret = 0;
 
+	hide_commas(list);
 	while (ret == 0 && *rest != '\0') {
 		option = getsubopt(&rest, option_names, &value);
+		if (value != NULL)
+			show_commas(value, option >= 0);
 		if (option >= 0)
 			ret = parse_one(opts, option, value);
-		else if (strncmp(value, "x-", 2) != 0)
+		else if (value != NULL && strncmp(value, "x-", 2) != 0)
 			ret = pass_on(opts, value);
 	}
 	return ret;
@@ -272,14 +413,67 @@ static int parse_mountpoint(struct ifs_options *opts, const char *operand)
 	return 0;
 }
 
+/* With all directories above it; in the end only its owner may look in. */
+static int make_directory(const char *path)
+{
+	char *part = sqb_xstrdup(path), *slash = part;
+	int ret = 0;
+
+	while (ret == 0 && slash != NULL) {
+		slash = strchr(slash + 1, '/');
+		if (slash != NULL)
+			*slash = '\0';
+		if (mkdir(part, 0700) < 0 && errno != EEXIST)
+			ret = errno;
+		if (slash != NULL)
+			*slash = '/';
+	}
+	free(part);
+	return ret;
+}
+
+static int parse_account(struct ifs_options *opts, const char *url)
+{
+	struct ifs_remote_options *remote = &opts->remote;
+	char *error = NULL;
+	int ret;
+
+	if (!ifs_account_parse(url, &remote->account, &error)) {
+		fprintf(stderr, "imapfs: %s\n", error);
+		free(error);
+		return EX_USAGE;
+	}
+	if (remote->replica == NULL)
+		remote->replica = ifs_account_replica(&remote->account);
+	if (remote->replica == NULL)
+		return usage_error("there is no home directory for the "
+				   "replica: use -o replica");
+	ret = make_directory(remote->replica);
+	opts->source = ret == 0 ? realpath(remote->replica, NULL) : NULL;
+	if (ret != 0)
+		errno = ret;
+	return need_directory("replica", remote->replica, opts->source);
+}
+
+static int parse_source(struct ifs_options *opts, const char *operand)
+{
+	if (ifs_account_is_url(operand))
+		return parse_account(opts, operand);
+	if (opts->remote.given != NULL)
+		return usage_error("the option %s is for an account elsewhere, "
+				   "imaps://USER@HOST",
+				   opts->remote.given);
+	opts->source = realpath(operand, NULL);
+	return need_directory("store", operand, opts->source);
+}
+
 static int parse_operands(struct ifs_options *opts, int count, char *operands[])
 {
 	int ret;
 
 	if (count != 2)
 		return usage_error("a SOURCE and a MOUNTPOINT are needed");
-	opts->source = realpath(operands[0], NULL);
-	ret = need_directory("store", operands[0], opts->source);
+	ret = parse_source(opts, operands[0]);
 	return ret == 0 ? parse_mountpoint(opts, operands[1]) : ret;
 }
 
@@ -290,7 +484,7 @@ static int name_mount(struct ifs_options *opts)
 	char *option;
 	int ret;
 
-	if (fuse_opt_add_opt_escaped(&fsname, opts->source) < 0)
+	if (fuse_opt_add_opt_escaped(&fsname, ifs_options_shown(opts)) < 0)
 		return EX_OSERR;
 	/*
 	 * To check permissions the kernel has to know the attributes: so it
@@ -315,6 +509,14 @@ static void set_defaults(struct ifs_options *opts)
 	opts->uid = getuid();
 	opts->gid = getgid();
 	opts->umask = 077;
+	opts->remote.timeout = TIMEOUT_SECS;
+	opts->remote.bodies_days = -1;
+}
+
+const char *ifs_options_shown(const struct ifs_options *opts)
+{
+	return ifs_options_are_remote(opts) ? opts->remote.account.url
+					    : opts->source;
 }
 
 int ifs_options_parse(struct ifs_options *opts, int argc, char *argv[])
@@ -354,8 +556,12 @@ int ifs_options_parse(struct ifs_options *opts, int argc, char *argv[])
 void ifs_options_free(struct ifs_options *opts)
 {
 	fuse_opt_free_args(&opts->mount_args);
+	ifs_account_free(&opts->remote.account);
+	free(opts->remote.passcmd);
+	free(opts->remote.netrc);
+	free(opts->remote.cafile);
+	free(opts->remote.replica);
 	free(opts->source);
 	free(opts->mountpoint);
-	opts->source = NULL;
-	opts->mountpoint = NULL;
+	memset(opts, 0, sizeof(*opts));
 }

@@ -12,13 +12,17 @@
 #include "fuse/hidden.h"
 #include "fuse/inode.h"
 #include "fuse/readahead.h"
+#include "fuse/replica.h"
 #include "fuse/write.h"
 
 static void open_hidden(fuse_req_t req, struct ifs_fs *fs, fuse_ino_t ino,
 			struct fuse_file_info *fi)
 {
-	int ret = ifs_hidden_open(fs, ino, fi);
+	int ret;
 
+	do
+		ret = ifs_hidden_open(fs, ino, fi);
+	while (ifs_replica_fetch(req, ino, &ret));
 	if (ret != 0)
 		(void)fuse_reply_err(req, ret);
 	else if (fuse_reply_open(req, fi) < 0)
@@ -136,6 +140,16 @@ int ifs_read_at(struct ifs_fs *fs, fuse_ino_t ino, struct ifs_handle *handle,
 	return ret;
 }
 
+static int read_any(struct ifs_fs *fs, fuse_ino_t ino,
+		    struct fuse_file_info *fi, uint64_t offset, void *buf,
+		    size_t size, size_t *got_r)
+{
+	if (ifs_node_kind(ino) == IFS_NODE_HIDDEN)
+		return ifs_hidden_read(fs, ino, fi, offset, buf, size, got_r);
+	return ifs_read_at(fs, ino, ifs_handle_of(fi), offset, buf, size,
+			   got_r);
+}
+
 void ifs_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 	      struct fuse_file_info *fi)
 {
@@ -146,12 +160,9 @@ void ifs_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 
 	if (offset == 0)
 		ifs_readahead_seen(fs, ino);
-	if (ifs_node_kind(ino) == IFS_NODE_HIDDEN)
-		ret = ifs_hidden_read(fs, ino, fi, (uint64_t)offset, buf, size,
-				      &got);
-	else
-		ret = ifs_read_at(fs, ino, ifs_handle_of(fi), (uint64_t)offset,
-				  buf, size, &got);
+	do
+		ret = read_any(fs, ino, fi, (uint64_t)offset, buf, size, &got);
+	while (ifs_replica_fetch(req, ino, &ret));
 	if (ret != 0)
 		(void)fuse_reply_err(req, ret);
 	else

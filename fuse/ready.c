@@ -3,10 +3,12 @@
 #include "fuse/ready.h"
 
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 /* The protocol of sd_notify(3): a datagram to the socket in $NOTIFY_SOCKET. */
@@ -33,18 +35,99 @@ static void notify_systemd(const char *message)
 	(void)close(fd);
 }
 
+void ifs_ready_init(struct ifs_ready *ready, int fd)
+{
+	(void)pthread_mutex_init(&ready->lock, NULL);
+	ready->fd = fd;
+	ready->piped = fd >= 0;
+	ready->told = false;
+	ready->watched = false;
+}
+
+static void close_pipe(struct ifs_ready *ready)
+{
+	if (ready->fd >= 0)
+		(void)close(ready->fd);
+	ready->fd = -1;
+}
+
+/* Who has gone, or is slow, misses it. */
+static void write_pipe(struct ifs_ready *ready, const void *data, size_t size)
+{
+	if (ready->fd >= 0 && write(ready->fd, data, size) != (ssize_t)size)
+		close_pipe(ready);
+}
+
 void ifs_ready_tell(struct ifs_ready *ready, int code)
 {
-	ssize_t ignored;
-
-	if (ready->told)
-		return;
-	ready->told = true;
-	if (code == 0)
+	(void)pthread_mutex_lock(&ready->lock);
+	if (!ready->told && code == 0)
 		notify_systemd("READY=1");
-	if (ready->fd < 0)
-		return;
-	ignored = write(ready->fd, &code, sizeof(code));
-	(void)ignored;
-	(void)close(ready->fd);
+	if (!ready->told)
+		write_pipe(ready, &code, sizeof(code));
+	ready->told = true;
+	if (code != 0 || !ready->watched)
+		close_pipe(ready);
+	(void)pthread_mutex_unlock(&ready->lock);
+}
+
+void ifs_ready_watch(struct ifs_ready *ready)
+{
+	(void)pthread_mutex_lock(&ready->lock);
+	ready->watched = isatty(STDERR_FILENO);
+	(void)pthread_mutex_unlock(&ready->lock);
+}
+
+/* Over the line before. */
+static void show(const char *text, bool last)
+{
+	fprintf(stderr, "\r\033[K%s%s", text, last ? "\n" : "");
+	(void)fflush(stderr);
+}
+
+void ifs_ready_progress(struct ifs_ready *ready, const char *text, bool last)
+{
+	char status[256];
+	int size;
+
+	(void)snprintf(status, sizeof(status), "STATUS=%s", text);
+	notify_systemd(status);
+	(void)pthread_mutex_lock(&ready->lock);
+	if (ready->watched && ready->told && ready->fd >= 0) {
+		size = snprintf(status, sizeof(status), "%s%c", text,
+				last ? '\n' : '\r');
+		write_pipe(ready, status, (size_t)size);
+	} else if (ready->watched && ready->told && !ready->piped) {
+		show(text, last);
+	}
+	ready->watched = ready->watched && !last;
+	if (last && ready->told)
+		close_pipe(ready);
+	(void)pthread_mutex_unlock(&ready->lock);
+}
+
+/* Texts that end in CR, but the last one. */
+static void show_progress(int fd)
+{
+	char text[256];
+	ssize_t got;
+
+	while ((got = read(fd, text, sizeof(text) - 1)) > 0) {
+		text[got] = '\0';
+		if (text[got - 1] == '\r')
+			text[got - 1] = '\0';
+		fprintf(stderr, "\r\033[K%s", text);
+		(void)fflush(stderr);
+	}
+}
+
+int ifs_ready_wait(int fd)
+{
+	int code;
+
+	if (read(fd, &code, sizeof(code)) != (ssize_t)sizeof(code))
+		return EX_SOFTWARE;
+	if (code == 0)
+		show_progress(fd);
+	return code;
 }

@@ -8,6 +8,7 @@
 #include "fuse/commit.h"
 #include "fuse/folders.h"
 #include "fuse/inode.h"
+#include "fuse/replica.h"
 #include "fuse/write.h"
 
 #define SET_MTIME (FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_MTIME_NOW)
@@ -134,9 +135,12 @@ void ifs_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
 	struct ifs_fs *fs = ifs_fs_of(req);
 	double timeout = ifs_attr_timeout(fs, ino);
 	struct stat result;
-	int ret = set_any(fs, ino, attr, to_set);
+	int ret;
 
 	(void)fi;
+	do
+		ret = set_any(fs, ino, attr, to_set);
+	while (ifs_replica_fetch(req, ino, &ret));
 	if (ret == 0)
 		ret = ifs_attr(fs, ino, &result);
 	if (ret != 0)

@@ -19,6 +19,7 @@
 #include "fuse/handle.h"
 #include "fuse/ifs-error.h"
 #include "fuse/log.h"
+#include "fuse/replica.h"
 #ifdef HAVE_GMIME
 #include "fuse/text-view.h"
 #endif
@@ -67,7 +68,9 @@ static void mount_lines(struct ifs_fs *fs, FILE *out)
 	struct tm tm;
 
 	line(out, "version", "%s", PACKAGE_VERSION);
-	path_line(out, "source", fs->opts->source);
+	path_line(out, "source", ifs_options_shown(fs->opts));
+	if (fs->replica != NULL)
+		path_line(out, "replica", fs->opts->source);
 	path_line(out, "mountpoint", fs->opts->mountpoint);
 	line(out, "layout", "%s", layout_name(fs->opts->layout));
 	if (gmtime_r(&fs->mounted.tv_sec, &tm) != NULL)
@@ -93,6 +96,23 @@ static void store_lines(struct ifs_fs *fs, FILE *out)
 	line(out, "messages", "%" PRIu64, stat.messages);
 	line(out, "unseen", "%" PRIu64, stat.unseen);
 	line(out, "modseq", "%" PRIu64, stat.modseq);
+}
+
+/* There "key: value".  Words of a server may hold anything. */
+static void replica_lines(struct ifs_fs *fs, FILE *out)
+{
+	char *lines = ifs_replica_status(fs), *at = lines, *next, *colon;
+
+	while (at != NULL && (next = strchr(at, '\n')) != NULL) {
+		*next = '\0';
+		colon = strstr(at, ": ");
+		if (colon != NULL) {
+			*colon = '\0';
+			path_line(out, at, colon + 2);
+		}
+		at = next + 1;
+	}
+	free(lines);
 }
 
 static void file_lines(struct ifs_fs *fs, FILE *out)
@@ -148,6 +168,7 @@ char *ifs_status_text(struct ifs_fs *fs)
 		return sqb_xstrdup("error out of memory\n");
 	mount_lines(fs, out);
 	store_lines(fs, out);
+	replica_lines(fs, out);
 	file_lines(fs, out);
 	request_lines(fs, out);
 	text_lines(fs, out);

@@ -15,6 +15,7 @@
 #include "fuse/maildir.h"
 #include "fuse/names.h"
 #include "fuse/readahead.h"
+#include "fuse/replica.h"
 #include "fuse/resolve.h"
 
 /* Empty files count, too. */
@@ -281,11 +282,12 @@ void ifs_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size,
 	struct ifs_file *file = ifs_handle_of(fi)->file;
 	int ret;
 
-	(void)ino;
-	(void)pthread_mutex_lock(&file->lock);
-	ret = ifs_write_at(fs, file, (uint64_t)offset, buf, size,
-			   fi->writepage);
-	(void)pthread_mutex_unlock(&file->lock);
+	do {
+		(void)pthread_mutex_lock(&file->lock);
+		ret = ifs_write_at(fs, file, (uint64_t)offset, buf, size,
+				   fi->writepage);
+		(void)pthread_mutex_unlock(&file->lock);
+	} while (ifs_replica_fetch(req, ino, &ret));
 	if (ret != 0)
 		(void)fuse_reply_err(req, ret);
 	else
@@ -297,14 +299,19 @@ static void commit_file(fuse_req_t req, fuse_ino_t ino)
 {
 	struct ifs_fs *fs = ifs_fs_of(req);
 	struct ifs_file *file = ifs_file_get(fs->files, ino);
+	bool written = false;
 	int ret = 0;
 
 	if (file != NULL) {
 		(void)pthread_mutex_lock(&file->lock);
+		written = file->dirty;
 		ret = ifs_commit(fs, file);
+		written = written && !file->dirty;
 		(void)pthread_mutex_unlock(&file->lock);
 		ifs_file_put(fs->files, &file);
 	}
+	if (ret == 0 && written)
+		ret = ifs_replica_sent(req, ino);
 	(void)fuse_reply_err(req, ret);
 }
 
@@ -336,6 +343,18 @@ void ifs_fsyncdir(fuse_req_t req, fuse_ino_t ino, int datasync,
 	(void)fuse_reply_err(req, 0);
 }
 
+static int allocate(struct ifs_fs *fs, struct ifs_file *file, uint64_t end)
+{
+	int ret;
+
+	(void)pthread_mutex_lock(&file->lock);
+	ret = ifs_make_draft(fs, file);
+	if (ret == 0 && end > ifs_draft_size(file->draft))
+		ret = ifs_write_size(fs, file, end);
+	(void)pthread_mutex_unlock(&file->lock);
+	return ret;
+}
+
 void ifs_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset,
 		   off_t length, struct fuse_file_info *fi)
 {
@@ -344,13 +363,10 @@ void ifs_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset,
 	uint64_t end = (uint64_t)offset + (uint64_t)length;
 	int ret = mode == 0 ? 0 : EOPNOTSUPP;
 
-	(void)ino;
 	if (ret == 0) {
-		(void)pthread_mutex_lock(&file->lock);
-		ret = ifs_make_draft(fs, file);
-		if (ret == 0 && end > ifs_draft_size(file->draft))
-			ret = ifs_write_size(fs, file, end);
-		(void)pthread_mutex_unlock(&file->lock);
+		do
+			ret = allocate(fs, file, end);
+		while (ifs_replica_fetch(req, ino, &ret));
 	}
 	(void)fuse_reply_err(req, ret);
 }

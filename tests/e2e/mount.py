@@ -106,13 +106,15 @@ root = Root()
 
 
 class Mount:
-    """imapfs in the foreground on an empty directory beside the store."""
+    """imapfs in the foreground on an empty directory beside the store; source:
+    what is mounted in place of that."""
 
     _count = 0
 
-    def __init__(self, store, options=''):
+    def __init__(self, store, options='', source=None):
         Mount._count += 1
         self.store = store
+        self.source = source or store.dir
         self.options = options
         self.path = os.path.join(os.path.dirname(store.dir),
                                  f'mnt{Mount._count}')
@@ -139,7 +141,7 @@ class Mount:
             command += ['-o', self.options]
         with open(self.log, 'ab') as log:
             self.process = subprocess.Popen(
-                [*command, self.store.dir, self.path],
+                [*command, self.source, self.path],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 preexec_fn=dovecot._die_with_parent,
                 **self.store.as_owner())

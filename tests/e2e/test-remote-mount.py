@@ -1,0 +1,309 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+# Copyright (c) 2026 the sqbox authors
+"""imapfs imaps://user@host: an account elsewhere as folders and files."""
+
+import errno
+import os
+import shutil
+import signal
+import subprocess
+import time
+
+import dovecot
+import mount
+import tls
+from mails import mail
+from remotemount import TIMEOUT, RemoteCase
+
+SLACK = 20      # seconds that a busy machine may take beyond a deadline
+
+
+class Thin(RemoteCase):
+    def prepare(self):
+        super().prepare()
+        self.client.append('INBOX', mail('one', 'needle\r\n'))
+        self.client.append('INBOX', mail('two'), '\\Seen')
+        self.client.ok('CREATE box')
+        self.client.append('box', mail('three'))
+
+    def test_what_is_there_is_shown(self):
+        """S13 S58: folders, messages, contents, and a search in all of it."""
+        self.assertEqual(sorted(os.listdir(self.mnt)), ['INBOX', 'box'])
+        self.assertEqual(sorted(self.here()), [
+            mail('one', 'needle\r\n'), mail('two')])
+        out = self.shell('grep -rl needle .').stdout.split()
+        self.assertEqual(len(out), 1)
+        out = self.shell('cat box/*.eml').stdout
+        self.assertIn('Subject: three', out)
+
+    def test_a_new_file_is_appended(self):
+        with open(self.path('box', 'x.eml'), 'wb') as f:
+            f.write(mail('new'))
+        self.sync()
+        self.assertIn(mail('new'), self.there('box'))
+
+    def test_news_come_by_themselves(self):
+        """IDLE at the server, told to the kernel."""
+        self.assertEqual(len(os.listdir(self.path('INBOX'))), 2)
+        self.client.append('INBOX', mail('news'))
+        self.wait_for(lambda: mail('news') in self.here(), 'it did not come')
+
+    def test_rm_expunges_there(self):
+        os.unlink(self.path('box', os.listdir(self.path('box'))[0]))
+        self.sync()
+        self.assertEqual(self.there('box'), [])
+
+    def test_mv_moves_there(self):
+        name = os.listdir(self.path('box'))[0]
+        os.rename(self.path('box', name), self.path('INBOX', name))
+        self.sync()
+        self.assertEqual(self.there('box'), [])
+        self.assertIn(mail('three'), self.there('INBOX'))
+
+    def test_folders(self):
+        os.mkdir(self.path('made'))
+        os.rename(self.path('box'), self.path('other'))
+        self.sync()
+        self.assertLessEqual({'made', 'other', 'INBOX'},
+                             set(self.client.list()))
+
+    def test_flags_both_ways(self):
+        name = os.listdir(self.path('box'))[0]
+        path = self.path('box', name)
+        os.setxattr(path, 'user.imap.flags', b'+\\Flagged')
+        self.sync()
+        self.client.select('box')
+        self.assertIn('\\Flagged', self.client.fetch_by_uid(
+            'FLAGS').popitem()[1]['FLAGS'])
+        self.client.ok('STORE 1 +FLAGS (\\Answered)')
+        self.sync()
+        self.assertIn(b'\\Answered', os.getxattr(path, 'user.imap.flags'))
+
+    def test_status(self):
+        found = self.status()
+        self.assertEqual(found['source'], [self.url()])
+        self.assertEqual(found['replica'], [self.store.dir])
+        self.assertEqual(found['connection'], ['online'])
+        self.assertEqual(len(found['folder']), 2)
+        self.assertEqual(found['queue'], ['0'])
+
+    def test_hangup_is_a_sync_and_term_the_end(self):
+        self.mount.process.send_signal(signal.SIGHUP)
+        self.sync()
+        self.assertIsNone(self.mount.process.poll())
+        with open(self.path('box', 'x.eml'), 'wb') as f:
+            f.write(mail('last'))
+        self.mount.process.terminate()
+        self.assertEqual(self.mount.process.wait(60), 0)
+        self.mount = self.start_mount()
+        self.mnt = self.mount.path
+        self.sync()
+        self.assertIn(mail('last'), self.there('box'))
+
+
+class StartTls(RemoteCase):
+    starttls = True
+
+    def test_it_works(self):
+        """S36"""
+        self.client.append('INBOX', mail('one'))
+        self.wait_for(lambda: self.here() == [mail('one')], 'it did not come')
+
+
+class Offline(RemoteCase):
+    options = 'bodies=none'
+
+    def prepare(self):
+        super().prepare()
+        self.client.append('INBOX', mail('read'))
+        self.client.append('INBOX', mail('absent'))
+
+    def names(self):
+        return sorted(os.listdir(self.path('INBOX')),
+                      key=lambda name: int(name.split('.')[-2]))
+
+    def read(self, name):
+        with open(self.path('INBOX', name), 'rb') as f:
+            return f.read()
+
+    def test_offline_and_back(self):
+        """S64: what is here is read, what is not fails at once, and what was
+        changed goes there when the server is back."""
+        read, absent = self.names()
+        self.assertEqual(os.stat(self.path('INBOX', absent)).st_size,
+                         len(mail('absent')))
+        self.assertEqual(self.read(read), mail('read'))
+        self.stop_server()
+        self.sync(code=69)
+        begun = time.monotonic()
+        self.assert_errno(errno.EHOSTDOWN, self.read, absent)
+        self.assertLess(time.monotonic() - begun, SLACK)
+        self.assertEqual(self.read(read), mail('read'))
+        os.unlink(self.path('INBOX', read))
+        with open(self.path('INBOX', 'x.eml'), 'wb') as f:
+            f.write(mail('queued'))
+        self.assertNotEqual(self.status()['queue'], ['0'])
+        self.start_server_again()
+        self.wait_for(lambda: sorted(self.there()) == [
+            mail('absent'), mail('queued')], 'it was not told')
+        self.wait_for_connection()
+        self.assertEqual(self.read(absent), mail('absent'))
+
+    def test_mounts_offline(self):
+        read, absent = self.names()
+        self.read(read)
+        self.mount.stop()
+        self.stop_server()
+        self.mount = self.start_mount()
+        self.mnt = self.mount.path
+        self.assertEqual(self.read(read), mail('read'))
+        self.assert_errno(errno.EHOSTDOWN, self.read, absent)
+        self.start_server_again()
+        self.wait_for_connection()
+        self.assertEqual(self.read(absent), mail('absent'))
+
+    def test_black_hole(self):
+        """No program hangs longer than the deadline; others go on."""
+        read, absent = self.names()
+        self.read(read)
+        self.hold_server()
+        begun = time.monotonic()
+        with self.assertRaises(OSError) as raised:
+            self.read(absent)
+        self.assertIn(raised.exception.errno,
+                      (errno.ETIMEDOUT, errno.EHOSTDOWN))
+        self.assertLess(time.monotonic() - begun, TIMEOUT + SLACK)
+        self.assertEqual(self.read(read), mail('read'))
+        self.release_server()
+        self.wait_for_connection()
+        self.assertEqual(self.read(absent), mail('absent'))
+
+    def test_many_that_wait_keep_nobody_out(self):
+        """More readers of what is absent than a mount has threads."""
+        read, absent = self.names()
+        self.read(read)
+        self.hold_server()
+        path = self.path('INBOX', absent)
+        waiting = subprocess.Popen(
+            ['sh', '-c', 'for i in $(seq 100); do cat "$0" & done; wait',
+             path], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.addCleanup(waiting.wait)
+        self.assertEqual(len(self.names()), 2)
+        self.assertEqual(self.read(read), mail('read'))
+        self.assertEqual(self.shell('ls INBOX | wc -l').stdout.strip(), '2')
+        self.release_server()
+
+    def test_a_reader_can_be_interrupted(self):
+        absent = self.names()[1]
+        self.hold_server()
+        reader = subprocess.Popen(['cat', self.path('INBOX', absent)],
+                                  stdout=subprocess.DEVNULL,
+                                  stderr=subprocess.DEVNULL)
+        reader.send_signal(signal.SIGINT)
+        self.assertNotEqual(reader.wait(TIMEOUT + SLACK), 0)
+        self.release_server()
+
+    def test_views_fetch_too(self):
+        name = self.names()[1]
+        with open(self.path('.imapfs', 'text', 'INBOX', name + '.txt')) as f:
+            self.assertIn('Subject: absent', f.read())
+
+    def test_writing_fetches_first(self):
+        name = self.names()[1]
+        with open(self.path('INBOX', name), 'r+b') as f:
+            f.seek(0, os.SEEK_END)
+            f.write(b'more\r\n')
+        self.sync()
+        self.assertIn(mail('absent') + b'more\r\n', self.there())
+
+
+class Folder(RemoteCase):
+    options = 'bodies=none'
+    COUNT = 300
+
+    def prepare(self):
+        super().prepare()
+        for i in range(self.COUNT):
+            self.client.append('INBOX', mail(f'm{i}', f'number {i}\r\n'))
+
+    def test_grep_through_a_folder(self):
+        """S59: a listing fetches nothing; who reads in order is served by a
+        few commands."""
+        self.assertEqual(len(os.listdir(self.path('INBOX'))), self.COUNT)
+        self.assertEqual(self.status()['absent-bodies'], [str(self.COUNT)])
+        out = self.shell('grep -rhc "^number" INBOX | sort | uniq -c').stdout
+        self.assertEqual(out.split(), [str(self.COUNT), '1'])
+        self.assertEqual(self.status()['absent-bodies'], ['0'])
+
+
+class Sync(RemoteCase):
+    options = 'sync'
+
+    def test_close_waits_for_the_server(self):
+        for i in range(3):
+            with open(self.path('INBOX', f'{i}.eml'), 'wb') as f:
+                f.write(mail(f'{i}'))
+            self.assertIn(mail(f'{i}'), self.there())
+
+    def test_close_says_that_there_is_no_server(self):
+        self.stop_server()
+        self.sync(code=69)
+        f = open(self.path('INBOX', 'x.eml'), 'wb')
+        f.write(mail('kept'))
+        f.flush()
+        self.assert_errno(errno.EHOSTDOWN, f.close)
+        self.assertEqual(self.here(), [mail('kept')])
+        self.start_server_again()
+        self.wait_for(lambda: self.there() == [mail('kept')],
+                      'it was not told')
+
+
+class Refused(RemoteCase):
+    anew = False    # each time with a replica that is not there yet
+
+    @staticmethod
+    def starts():
+        return False
+
+    def refused(self, code, words, *args):
+        mnt = os.path.join(self.server.home(self.user), 'mnt')
+        os.makedirs(mnt, exist_ok=True)
+        if self.anew:
+            shutil.rmtree(self.store.dir, ignore_errors=True)
+        result = self.imapfs(*args, mnt)
+        self.assertEqual(result.returncode, code, result.stdout)
+        self.assertIn(words, result.stdout)
+        self.assertEqual(result.stdout.count('\n'), 1, result.stdout)
+        self.assertNotIn(dovecot.PASSWORD + '\n', result.stdout)
+
+    def test_the_first_login_has_to_work(self):
+        """One line, and an exit code that tells what it was."""
+        self.anew = True
+        options = self.options_of()
+        self.write_netrc('wrong')
+        self.refused(77, 'uthentication', '-o', options, self.url())
+        self.write_netrc(dovecot.PASSWORD, 0o644)
+        self.refused(78, 'chmod 600', '-o', options, self.url())
+        self.write_netrc(dovecot.PASSWORD)
+        port, = dovecot.free_ports(1)
+        self.refused(69, 'localhost', '-o', options,
+                     f'imaps://{self.user}@localhost:{port}')
+        other = mount.root.call(tls.Authority)
+        self.addCleanup(mount.root.call, other.close)
+        self.refused(69, 'certificate', '-o',
+                     options.replace(self.authority.cafile, other.cafile),
+                     self.url())
+        self.refused(69, '127.0.0.1', '-o', f'{options},passcmd=echo pass',
+                     self.url().replace('localhost', '127.0.0.1'))
+
+    def test_a_replica_is_of_one_account(self):
+        self.mount = self.start_mount()
+        self.mount.stop()
+        self.refused(78, 'is the replica of', '-o',
+                     self.options_of('passcmd=echo pass'),
+                     self.url().replace(self.user, 'somebody'))
+
+
+if __name__ == '__main__':
+    mount.main()
