@@ -45,8 +45,11 @@ enum sqb_err rem_append_seen(struct sqb_store *st, const struct rem_box *box,
 	struct sqb_message_new args = { .date = seen->date };
 	struct sqb_message msg;
 	struct rem_flags set;
-	enum sqb_err err = rem_seen_flags(st, seen, &set);
+	enum sqb_err err;
 
+	if (seen->size > SQB_ABSENT_SIZE_MAX)
+		return SQB_OK; /* no message has it: it is not shown */
+	err = rem_seen_flags(st, seen, &set);
 	if (err != SQB_OK)
 		return err;
 	args.flags = row.flags = set.flags;

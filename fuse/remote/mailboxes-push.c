@@ -194,7 +194,7 @@ static char *below(const char *name, const char *from, const char *to,
 
 /* The inferiors go along: there, as here. */
 static bool renamed(struct rem_sync *sync, struct rem_box *box,
-		    const char *name, char delimiter)
+		    const char *name, const char *path, char delimiter)
 {
 	char *old_name = sqb_xstrdup(box->name);
 	char *old_path = sqb_xstrdup(box->path);
@@ -203,13 +203,13 @@ static bool renamed(struct rem_sync *sync, struct rem_box *box,
 	enum sqb_err err;
 	size_t i;
 
-	rem_box_set_name(box, name, box->here);
+	rem_box_set_name(box, name, path);
 	err = st == NULL ? SQB_INTERNAL : rem_box_save(st, box);
 	for (i = 0; i < sync->boxes.count && err == SQB_OK; i++) {
 		struct rem_box *child = sync->boxes.list[i];
 
 		below_name = below(child->name, old_name, name, delimiter);
-		below_path = below(child->path, old_path, box->here, '/');
+		below_path = below(child->path, old_path, path, '/');
 		if (below_name != NULL && below_path != NULL) {
 			rem_box_set_name(child, below_name, below_path);
 			err = rem_box_save(st, child);
@@ -236,10 +236,28 @@ static bool inbox_renamed(struct rem_sync *sync, struct rem_box *box)
 	return rem_txn_end(sync, st, err);
 }
 
+/* Can its new name only be free when it has left its own, or another has? */
+static bool is_in_the_way(struct rem_sync *sync, const struct rem_box *box)
+{
+	size_t len = strlen(box->path);
+
+	return rem_box_by_path(&sync->boxes, box->here) != NULL ||
+	       (strncmp(box->here, box->path, len) == 0 &&
+		box->here[len] == '/');
+}
+
+/* To where nothing is: the next round takes it from there. */
+static char *aside(const struct rem_box *box)
+{
+	return sqb_xasprintf("%s~%" PRId64, box->path, box->row.id.n);
+}
+
 static bool rename_one(struct rem_sync *sync, struct rem_listing *listing,
 		       struct rem_box *box)
 {
-	char *name = server_name(sync, listing, box->here);
+	bool away = is_in_the_way(sync, box);
+	char *path = away ? aside(box) : sqb_xstrdup(box->here);
+	char *name = server_name(sync, listing, path);
 	enum imap_err err = IMAP_NO;
 	bool ok = true;
 
@@ -247,15 +265,16 @@ static bool rename_one(struct rem_sync *sync, struct rem_listing *listing,
 		ok = command(sync, "RENAME ", box->name, name, &err, NULL);
 	if (ok && err == IMAP_OK) {
 		sync->pushed++;
-		ok = renamed(sync, box, name, listing->delimiter);
+		ok = renamed(sync, box, name, path, listing->delimiter);
 	} else if (ok) {
 		rem_box_set_error(box, name == NULL
 					       ? "its name cannot be there"
 					       : imap_client_why(sync->client));
 		rem_note(sync, REM_WARNING, "%s: not renamed to %s: %s",
-			 box->path, box->here, box->error);
+			 box->path, path, box->error);
 		sync->refused++;
 	}
+	free(path);
 	free(name);
 	return ok;
 }
