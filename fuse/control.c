@@ -148,6 +148,7 @@ int ifs_control(int argc, char *argv[])
 	int c, fd, ret;
 
 	optind = 2;
+	opterr = 0;
 	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
 		if (c == 'h') {
 			fputs(usage_text, stdout);
@@ -158,7 +159,10 @@ int ifs_control(int argc, char *argv[])
 		bad = bad || c == '?' || !is_sync;
 	}
 	if (bad || optind != argc - 1) {
-		fputs(usage_text, stderr);
+		fprintf(stderr,
+			"imapfs: %s takes a MOUNTPOINT%s; see imapfs %s -h\n",
+			argv[1], is_sync ? ", --wait and --retry" : "",
+			argv[1]);
 		return EX_USAGE;
 	}
 	ret = open_status(argv[optind], &fd);

@@ -5,6 +5,7 @@
 how it ends, and who may look in."""
 
 import errno
+import fcntl
 import os
 import pwd
 import re
@@ -179,7 +180,11 @@ class Refused(CommandCase):
             ('uid=root', 'uid'), ('gid=-1', 'gid'),
             *((f'quota={size}', 'a size') for size in (
                 '', '0', '-1', '1X', '1KK', 'K', '8388608T', '1' * 20)), ('ro=1', 'no value'),
-            ('nonsense', 'nonsense'))]
+            ('nonsense', 'nonsense'), ('oauth', 'account elsewhere'),
+            ('bodies=x', 'bodies is'), ('timeout=0', 'timeout is'))]
+        wrong += [((url, mnt), words) for url, words in (
+            ('imaps://h', 'USER@HOST'), ('imap://u:secret@h', 'password'),
+            ('imaps://u@h:0', 'port'), ('imaps://u@h/INBOX', 'whole'))]
         wrong += [((), 'needed'), ((store,), 'needed'),
                   ((store, mnt, mnt), 'needed'), (('-x', store, mnt), 'x'),
                   ((store, os.path.dirname(store)), 'hide')]
@@ -240,6 +245,46 @@ class Refused(CommandCase):
                     self.assertFalse(self.is_mounted())
                     self.assertEqual(self.daemons(), [])
         self.assertLess({code for code, _, _ in rows}, CODES)
+
+
+class Commands(CommandCase):
+    """imapfs status and imapfs sync, of a local store."""
+
+    def says(self, code, words, *args):
+        result = self.imapfs(*args)
+        self.assertEqual(result.returncode, code, result.stdout)
+        self.assertRegex(result.stdout, words)
+        if code != 0:
+            self.assertEqual(result.stdout.count('\n'), 1, result.stdout)
+
+    def test_arguments(self):
+        for command in 'status', 'sync':
+            self.says(0, 'usage: imapfs status', command, '-h')
+            for args in ((), ('-x', self.mnt), (self.mnt, self.mnt)):
+                self.says(64, 'MOUNTPOINT', command, *args)
+            for path in self.mnt, self.beside('none'), '/dev/null', '/proc':
+                self.says(66, 'no mount', command, path)
+        self.says(64, 'MOUNTPOINT', 'status', '--wait', self.mnt)
+
+    def test_local_store(self):
+        self.assertEqual(self.imapfs(self.store.dir, self.mnt).returncode, 0)
+        self.says(0, f'(?m)^source {self.store.dir}$', 'status', self.mnt)
+        for options in ((), ('--wait',), ('--retry',)):
+            self.says(64, 'local store', 'sync', *options, self.mnt)
+        pid, = self.daemons()
+        os.kill(pid, signal.SIGKILL)
+        self.wait_for_end()
+        self.says(69, 'has ended', 'status', self.mnt)
+        self.assertEqual(self.unmount('-z').returncode, 0)
+
+    def test_no_other_request_is_known(self):
+        """Nor is one of another file."""
+        self.assertEqual(self.imapfs(self.store.dir, self.mnt).returncode, 0)
+        for path in (self.path('.imapfs', 'status'), self.path('INBOX')):
+            fd = os.open(path, os.O_RDONLY)
+            self.addCleanup(os.close, fd)
+            self.assert_errno(errno.ENOTTY, fcntl.ioctl, fd, 0x6904)
+        self.assert_errno(errno.ENOTTY, fcntl.ioctl, fd, 0x6901)
 
 
 class End(CommandCase):
