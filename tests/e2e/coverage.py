@@ -26,10 +26,11 @@ HEAD = '''<!-- Made by tests/e2e/coverage.py --write; edit tests/e2e/checklist.t
 # What users of IMAP expect, and the tests that show it
 
 D: Dovecot serves it and sqbox must not break it. P: the plugin and the store
-decide. F: the mount of a store decides. R: the mount of a remote account, which
-is not there yet. N: a matter of documentation. Every row with D or P has an
-end-to-end test against a real Dovecot, `tests/e2e/test-NAME.py`; every row with
-F has one with a real mount besides, `tests/e2e/test-mount-NAME.py`.
+decide. F: the mount of a store decides. R: the mount of a remote account. N: a
+matter of documentation. Every row with D or P has an end-to-end test against a
+real Dovecot, `tests/e2e/test-NAME.py`; every row with F has one with a real
+mount besides, `tests/e2e/test-mount-NAME.py`, every row with R one of
+`test-remote-NAME.py` or `test-imap-client.py`.
 '''
 
 

@@ -29,6 +29,18 @@ class Checklist(unittest.TestCase):
                        for program in found.get(name, ()))]
         self.assertEqual(missing, [])
 
+    def test_every_row_of_remote_accounts_has_a_test(self):
+        """No row that an account elsewhere decides is without a test of the
+        client or of the mount."""
+        found = coverage.shown()
+        missing = [f'{name} ({text})' for _, section in coverage.rows()
+                   for name, who, text in section
+                   if 'R' in who and not any(
+                       program == 'imap-client'
+                       or program.startswith('remote-')
+                       for program in found.get(name, ()))]
+        self.assertEqual(missing, [])
+
     def test_no_unknown_rows(self):
         """No test names a row that is not in the checklist."""
         known = {name for _, section in coverage.rows()

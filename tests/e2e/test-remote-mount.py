@@ -28,7 +28,7 @@ class Thin(RemoteCase):
         self.client.append('box', mail('three'))
 
     def test_what_is_there_is_shown(self):
-        """S13 S58: folders, messages, contents, and a search in all of it."""
+        """S2 S19 S59: folders, messages, contents, and a search in all of it."""
         self.assertEqual(sorted(os.listdir(self.mnt)), ['INBOX', 'box'])
         self.assertEqual(sorted(self.here()), [
             mail('one', 'needle\r\n'), mail('two')])
@@ -44,7 +44,7 @@ class Thin(RemoteCase):
         self.assertIn(mail('new'), self.there('box'))
 
     def test_news_come_by_themselves(self):
-        """IDLE at the server, told to the kernel."""
+        """S17: IDLE at the server, told to the kernel, on one connection."""
         self.assertEqual(len(os.listdir(self.path('INBOX'))), 2)
         self.client.append('INBOX', mail('news'))
         self.wait_for(lambda: mail('news') in self.here(), 'it did not come')
@@ -106,9 +106,32 @@ class StartTls(RemoteCase):
     starttls = True
 
     def test_it_works(self):
-        """S36"""
+        """S24: nothing is said before it."""
         self.client.append('INBOX', mail('one'))
         self.wait_for(lambda: self.here() == [mail('one')], 'it did not come')
+
+
+class Plain(RemoteCase):
+    config = 'imap_capability = IMAP4rev1\n'
+
+    def test_both_ways(self):
+        """S130: a server with no extension at all."""
+        self.client.ok('CREATE box')
+        uid = self.client.append('box', mail('there'))
+        self.sync()
+        self.assertEqual(self.here('box'), [mail('there')])
+        name, = os.listdir(self.path('box'))
+        os.setxattr(self.path('box', name), 'user.imap.flags', b'+\\Seen')
+        with open(self.path('INBOX', 'x.eml'), 'wb') as f:
+            f.write(mail('here'))
+        os.mkdir(self.path('new'))
+        self.sync()
+        self.assertEqual(self.flags('box', uid), {'\\Seen'})
+        self.assertEqual(self.there(), [mail('here')])
+        os.rename(self.path('box', name), self.path('new', name))
+        self.sync()
+        self.assertEqual((self.there('box'), self.there('new')),
+                         ([], [mail('there')]))
 
 
 class Offline(RemoteCase):
@@ -128,7 +151,7 @@ class Offline(RemoteCase):
             return f.read()
 
     def test_offline_and_back(self):
-        """S64: what is here is read, what is not fails at once, and what was
+        """S64 S58: what is here is read, what is not fails at once, and what was
         changed goes there when the server is back."""
         read, absent = self.names()
         self.assertEqual(os.stat(self.path('INBOX', absent)).st_size,
@@ -228,8 +251,7 @@ class Folder(RemoteCase):
             self.client.append('INBOX', mail(f'm{i}', f'number {i}\r\n'))
 
     def test_grep_through_a_folder(self):
-        """S59: a listing fetches nothing; who reads in order is served by a
-        few commands."""
+        """S58 S59: a listing fetches nothing, a reader what it reads."""
         self.assertEqual(len(os.listdir(self.path('INBOX'))), self.COUNT)
         self.assertEqual(self.status()['absent-bodies'], [str(self.COUNT)])
         out = self.shell('grep -rhc "^number" INBOX | sort | uniq -c').stdout
