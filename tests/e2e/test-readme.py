@@ -13,6 +13,7 @@ import dovecot
 import harness
 import mails
 import mount
+import tls
 from store import built
 
 README = os.path.join(dovecot.HERE, '..', '..', 'README.md')
@@ -119,6 +120,36 @@ class Readme(harness.ServerCase):
                          [{'\\Seen', '\\Flagged'}])
         client.select('INBOX')
         self.assertEqual(len(client.fetch_by_uid('FLAGS')), 3)
+
+    def test_account_elsewhere(self):
+        """What is written is at the server, and nothing stays here."""
+        authority = tls.Authority()
+        self.addCleanup(authority.close)
+        self.start(fmt='sdbox', tls=authority.issue('DNS:localhost'))
+        client = self.bring()
+        with open(f'{self.home}/.netrc', 'w', encoding='utf-8') as f:
+            f.write(f'machine localhost login {USER} '
+                    f'password {dovecot.PASSWORD}\n')
+        os.chmod(f'{self.home}/.netrc', 0o600)
+        self.server.own(self.home)
+        replica = f'{self.home}/.local/share/imapfs/{USER}@mail.example.org'
+        # mail.example.org is this server, which only a test trusts.
+        self.tool('imapfs', f'case $1 in imaps://{USER}@mail.example.org)\n'
+                  f'set -- -o cafile={authority.cafile},replica={replica} '
+                  f'imaps://{USER}@localhost:{self.server.imaps_port} "$2"\n'
+                  f'esac\nexec {self.program("imapfs")} "$@"')
+        self.addCleanup(subprocess.run, ['fusermount3', '-u', '-z',
+                                         f'{self.home}/work'],
+                        stderr=subprocess.DEVNULL)
+        shown = self.run_block('imapfs sync --wait')
+        self.assertRegex(shown, r'connection (connecting|online)\n')
+        client.select()
+        bodies = client.fetch_by_uid('BODY.PEEK[]').values()
+        self.assertEqual(len([True for items in bodies
+                              if b'Buy milk.' in items['BODY[]']]), 1)
+        self.run_block('rm -r ~/.local/share/imapfs')
+        self.assertFalse(os.path.exists(replica))
+        self.assertFalse(os.path.exists(f'{self.home}/work'))
 
     def test_moving_in(self):
         """A Maildir is taken over; a second run finds nothing to do."""
