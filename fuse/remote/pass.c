@@ -170,6 +170,8 @@ static bool round_trip(struct rem_sync *sync)
 	size_t i;
 
 	forget_round(sync);
+	if (sqb_last_modseq(sync->st, &sync->modseq) != SQB_OK)
+		sync->modseq = 0;
 	ok = list(sync, &listing, &good);
 	if (ok && !good)
 		rem_note(sync, REM_WARNING, "LIST: %s",

@@ -242,6 +242,7 @@ bool rem_select(struct rem_sync *sync, struct rem_box *box)
 	}
 	rem_view_drop_seen(&sync->view);
 	sync->view.ignore = sync->view.keep = false;
+	sync->view.arrived = sync->view.expunged = false; /* of SELECT */
 	return true;
 }
 
@@ -315,6 +316,7 @@ bool rem_pull_end(struct rem_sync *sync, const struct rem_pull *pull)
 		return true;
 	}
 	rem_box_set_error(box, NULL);
+	view->arrived = view->expunged = false; /* of SELECT */
 	if (row->uidvalidity != 0 && view->uidvalidity != row->uidvalidity) {
 		rem_note(sync, REM_WARNING,
 			 "%s: UIDVALIDITY was %" PRIu32 ", is %" PRIu32,

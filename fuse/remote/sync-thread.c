@@ -150,32 +150,43 @@ static bool has_told(const struct rem_view *view)
 	       view->expunged || view->arrived;
 }
 
-static void look_at_inbox(struct rem_sync *sync)
+/*
+ * Select INBOX, to be told of it.  Has it changed since the pass?  Where there
+ * are no modseqs, that is seen by what has arrived only.
+ */
+static bool look_at_inbox(struct rem_sync *sync)
 {
 	struct rem_box *box = rem_box_by_path(&sync->boxes, "INBOX");
+	const struct rem_view *view = &sync->view;
 
-	if (box == NULL || !rem_select(sync, box))
-		return;
-	/* What SELECT tells is no news, what comes from now on is. */
-	sync->view.arrived = sync->view.expunged = false;
+	if (box == NULL || !rem_select(sync, box) || view->box != box)
+		return false;
 	sync->view.keep = true;
+	return view->highestmodseq != box->row.highestmodseq ||
+	       (view->uidnext != 0 && view->uidnext != box->row.uidnext);
 }
 
 /* Until there is a reason for a pass; false: the connection is lost. */
-static bool idle(struct rem *rem, uint64_t modseq)
+static bool idle(struct rem *rem)
 {
 	struct rem_sync *sync = &rem->sync;
 	struct timespec until = rem_after(rem->opts.poll_secs * 1000), now;
-	bool changed = false, wanted = false;
+	bool changed = false, wanted = false, first = true;
 	enum imap_err err = IMAP_OK;
 	int64_t left;
 
-	look_at_inbox(sync);
+	/* Once: a server may never agree with itself. */
+	sync->doubted = !sync->doubted && look_at_inbox(sync);
+	if (sync->doubted)
+		return true;
+	(void)look_at_inbox(sync);
 	while (sync->failure == REM_NO_FAILURE) {
 		wanted = has_reason(rem, &changed);
+		/* Also what was written while the pass was looking. */
 		if (wanted || has_told(&sync->view) ||
-		    (changed && last_modseq(rem) != modseq))
+		    ((changed || first) && last_modseq(rem) != sync->modseq))
 			return true;
+		first = false;
 		(void)clock_gettime(CLOCK_MONOTONIC, &now);
 		left = (until.tv_sec - now.tv_sec) * 1000 +
 		       (until.tv_nsec - now.tv_nsec) / 1000000;
@@ -217,15 +228,13 @@ static bool is_stopping(struct rem *rem)
 void *rem_sync_main(void *ctx)
 {
 	struct rem *rem = ctx;
-	uint64_t modseq;
 
 	while (!is_stopping(rem)) {
 		if (!one_pass(rem)) {
 			pause_a_while(rem);
 			continue;
 		}
-		modseq = last_modseq(rem);
-		if (!idle(rem, modseq) && !is_stopping(rem)) {
+		if (!idle(rem) && !is_stopping(rem)) {
 			/* A connection that was good is tried again at once. */
 			hang_up(rem);
 		}

@@ -54,10 +54,12 @@ struct rem_sync {
 	unsigned int pulled, pushed_all; /* changes */
 	unsigned int refused;            /* by the server */
 	/* Of its last round: */
+	uint64_t modseq; /* of the store, when it began */
 	unsigned int pushed;
 	unsigned int waiting; /* could not be told, without refusal */
 	unsigned int ahead;   /* pulls sent and not ended */
-	bool again;           /* one more round is needed */
+	bool doubted; /* this pass was made because INBOX was not the same */
+	bool again;   /* one more round is needed */
 	struct rem_progress progress;
 	double first_at; /* seconds: when the first sync began */
 };

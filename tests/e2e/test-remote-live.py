@@ -94,6 +94,14 @@ class LiveCase(harness.ServerCase):
         self.assertEqual(self.live('sent', 60000), 'ok')
         self.assertEqual(len(there(self.session, 'INBOX')), 2)
 
+    def test_what_is_written_while_others_go_is_not_left(self):
+        self.start()
+        for n in range(40):
+            self.writer.append('INBOX', mail(f'{n}'))
+            self.live('changed')
+        harness.wait_until(lambda: len(there(self.session, 'INBOX')) == 40,
+                           'some were left')
+
     def test_bodies_when_they_are_asked_for(self):
         self.appends(3)
         self.start()

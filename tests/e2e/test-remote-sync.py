@@ -490,6 +490,7 @@ class Converge(RemoteCase):
     FLAGS = ('\\Seen', '\\Flagged', '\\Answered', 'kw1', 'kw2')
     ROUNDS = 6
     STEPS = 12
+    once = False    # no message is ever in two places
 
     def boxes(self):
         return ['INBOX', 'a', 'b']
@@ -510,9 +511,9 @@ class Converge(RemoteCase):
         if what < 0.7:
             session.ok(f'UID STORE {uid} {rng.choice("+-")}FLAGS '
                        f'({rng.choice(self.FLAGS)})')
-        elif what < 0.8:
+        elif what < 0.8 and not self.once:
             session.ok(f'UID MOVE {uid} {rng.choice(self.boxes())}')
-        elif what < 0.9:
+        elif what < 0.9 and not self.once:
             session.ok(f'UID COPY {uid} {rng.choice(self.boxes())}')
         else:
             self.removed.add(bytes(session.fetch_by_uid(
@@ -537,13 +538,16 @@ class Converge(RemoteCase):
             change = [[], []]
             change[rng.randrange(2)] = [rng.choice(self.FLAGS)]
             replica.flags(box, uid, *change)
-        elif what < 0.8:
+        elif what < 0.8 or (self.once and what < 0.9):
             replica.write('move', box, uid, other)
         elif what < 0.9:
             replica.write('copy', box, uid, other)
         else:
             self.removed.add(replica.writer.body(box, uid))
             replica.write('expunge', box, uid, uid)
+
+    def before_sync(self, rng):
+        pass
 
     def run_rounds(self, seed_name):
         rng = harness.seeded(seed_name)
@@ -555,11 +559,15 @@ class Converge(RemoteCase):
             for _ in range(rng.randint(1, self.STEPS)):
                 (self.at_the_server if rng.random() < 0.5
                  else self.here)(rng)
+            self.before_sync(rng)
             self.sync()
             self.settle()
             self.assert_same()
-            left = {octets for box in self.boxes()
-                    for octets, _ in there(self.session, box)}
+            all_left = [octets for box in self.boxes()
+                        for octets, _ in there(self.session, box)]
+            left = set(all_left)
+            if self.once:
+                self.assertEqual(len(all_left), len(left), 'sent twice')
             self.assertEqual(left - self.made, set())
             self.assertEqual(self.made - self.removed - left, set())
 
@@ -569,6 +577,25 @@ class Converge(RemoteCase):
 
 class ConvergePlain(Converge):
     config = 'imap_capability = IMAP4rev1 UIDPLUS\n'
+
+
+class ConvergeCut(Converge):
+    """The same with passes that were killed, and more work between them; what
+    they sent is not sent again."""
+
+    once = True
+
+    def before_sync(self, rng):
+        for _ in range(rng.randrange(4)):
+            what = rng.choice(('commit', 'line'))
+            code, text = self.replica.run(
+                f'--cut-{what}={rng.randint(1, 12)}')
+            self.assertIn(code, (0, DIED), text)
+            (self.at_the_server if rng.random() < 0.5 else self.here)(rng)
+
+
+class ConvergeCutPlain(ConvergeCut):
+    config = 'imap_capability = IMAP4rev1\n'
 
 
 class ConvergeTree(RemoteCase):
