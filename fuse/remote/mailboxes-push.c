@@ -55,7 +55,7 @@ static char *server_name(struct rem_sync *sync,
 	return name;
 }
 
-/* Mailboxes here that have no row, parents first. */
+/* Mailboxes here that have no row, parents first; INBOX is there already. */
 struct unknown {
 	struct sqb_mailbox_id id;
 	char *path; /* own */
@@ -72,7 +72,7 @@ static bool find_unknown(struct rem_sync *sync, struct unknowns *unknowns)
 	enum sqb_err err;
 
 	while (sqb_mailbox_iter_next(it, &info)) {
-		if (info.status.noselect ||
+		if (info.status.noselect || strcmp(info.name, "INBOX") == 0 ||
 		    rem_box_by_id(&sync->boxes, info.status.id) != NULL)
 			continue;
 		unknowns->list =
@@ -192,20 +192,29 @@ static char *below(const char *name, const char *from, const char *to,
 	return sqb_xasprintf("%s%s", to, name + len);
 }
 
-/* The inferiors go along: there, as here. */
+/*
+ * The inferiors go along: there, as here.  Not those of INBOX: its messages are
+ * what moves, and an INBOX without a row stays (RFC 9051 6.3.6).
+ */
 static bool renamed(struct rem_sync *sync, struct rem_box *box,
 		    const char *name, const char *path, char delimiter)
 {
 	char *old_name = sqb_xstrdup(box->name);
 	char *old_path = sqb_xstrdup(box->path);
+	bool inbox = strcmp(old_path, "INBOX") == 0;
 	struct sqb_store *st = rem_txn_begin(sync);
 	char *below_name, *below_path;
 	enum sqb_err err;
 	size_t i;
 
 	rem_box_set_name(box, name, path);
+	if (inbox) { /* whose id it has now, the next LIST says */
+		free(box->mailboxid);
+		box->mailboxid = NULL;
+		sync->view.box = NULL;
+	}
 	err = st == NULL ? SQB_INTERNAL : rem_box_save(st, box);
-	for (i = 0; i < sync->boxes.count && err == SQB_OK; i++) {
+	for (i = 0; i < sync->boxes.count && err == SQB_OK && !inbox; i++) {
 		struct rem_box *child = sync->boxes.list[i];
 
 		below_name = below(child->name, old_name, name, delimiter);
@@ -220,20 +229,6 @@ static bool renamed(struct rem_sync *sync, struct rem_box *box,
 	free(old_name);
 	free(old_path);
 	return st != NULL && rem_txn_end(sync, st, err);
-}
-
-/* INBOX stays what it is: its messages were moved to a new mailbox. */
-static bool inbox_renamed(struct rem_sync *sync, struct rem_box *box)
-{
-	struct sqb_store *st = rem_txn_begin(sync);
-	enum sqb_err err;
-
-	if (st == NULL)
-		return false;
-	err = sqb_remote_mailbox_forget(st, box->row.id);
-	rem_boxes_remove(&sync->boxes, box);
-	sync->again = true;
-	return rem_txn_end(sync, st, err);
 }
 
 /* Can its new name only be free when it has left its own, or another has? */
@@ -312,9 +307,7 @@ static bool rename_all(struct rem_sync *sync, struct rem_listing *listing)
 		box = list[i];
 		if (strcmp(box->here, box->path) == 0)
 			continue; /* it went along */
-		ok = strcmp(box->path, "INBOX") == 0
-			     ? inbox_renamed(sync, box)
-			     : rename_one(sync, listing, box);
+		ok = rename_one(sync, listing, box);
 	}
 	free(list);
 	return ok;

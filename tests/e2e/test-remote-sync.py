@@ -319,6 +319,47 @@ class Cases(RemoteCase):
         self.assertEqual(folders(self.session),
                          {'INBOX', 'z', 'z/q', 'z/q/c'})
 
+    def test_inbox_renamed_here(self):
+        self.session.ok('CREATE INBOX/below')
+        for name in 'abc':
+            self.session.append('INBOX', mail(name, body='text\r\n' * 2000))
+        self.settle()
+        self.replica.write('rename', 'INBOX', 'old')
+        self.replica.append('INBOX', mail('new'))
+        self.assertLess(self.sync()['sent'], 4000)
+        self.assertEqual(len(self.both('old')), 3)
+        self.assertEqual([o for o, _ in self.both()], [mail('new')])
+
+    def test_inbox_renamed_there(self):
+        for name in 'abc':
+            self.session.append('INBOX', mail(name))
+        self.settle()
+        self.session.ok('RENAME INBOX old')
+        self.sync()
+        self.assertEqual(len(self.both('old')), 3)
+        self.assertEqual(self.both(), [])
+
+    def test_two_names_exchanged_here(self):
+        for name in 'ab':
+            self.session.ok(f'CREATE {name}')
+            self.session.append(name, mail(f'in {name}'))
+        self.settle()
+        for old, new in (('a', 't'), ('b', 'a'), ('t', 'b')):
+            self.replica.write('rename', old, new)
+        self.sync()
+        self.assertEqual([o for o, _ in self.both('a')], [mail('in b')])
+        self.assertEqual(folders(self.session), {'INBOX', 'a', 'b'})
+
+    def test_two_names_exchanged_there(self):
+        for name in 'ab':
+            self.session.ok(f'CREATE {name}')
+            self.session.append(name, mail(f'in {name}'))
+        self.settle()
+        for old, new in (('a', 't'), ('b', 'a'), ('t', 'b')):
+            self.session.ok(f'RENAME {old} {new}')
+        self.sync()
+        self.assertEqual([o for o, _ in self.both('a')], [mail('in b')])
+
     def test_moved_out_and_the_mailbox_deleted(self):
         self.session.ok('CREATE a')
         self.session.ok('CREATE b')
