@@ -52,6 +52,7 @@ struct rem {
 	bool stopping;
 	bool hurry;   /* connect now, however long it did not work */
 	bool changed; /* the store was, by somebody */
+	bool retry;   /* what was refused, with the next pass */
 	bool absent;  /* there may be bodies to fetch unasked */
 };
 

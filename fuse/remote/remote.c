@@ -220,28 +220,31 @@ enum rem_result rem_sync(struct rem *rem, uint64_t *pass,
 enum rem_result rem_want_sent(struct rem *rem, uint64_t *pass,
 			      unsigned int milliseconds)
 {
+	struct timespec until = rem_after(milliseconds);
 	enum rem_result result;
 
 	(void)pthread_mutex_lock(&rem->lock);
 	result = wait_for_pass(rem, pass, milliseconds);
 	if (result == REM_OK && rem->refused > 0)
 		result = REM_REFUSED;
-	else if (result == REM_OK && rem->waiting > 0)
+	else if (result == REM_OK && rem->waiting > 0) {
+		/* Another pass may do it; not at once. */
+		while (!rem->stopping && rem_news_wait(rem, &until))
+			continue;
+		if (pass != NULL)
+			*pass = 0;
 		result = REM_WAITING;
+	}
 	(void)pthread_mutex_unlock(&rem->lock);
 	return result;
 }
 
 enum rem_result rem_retry(struct rem *rem)
 {
-	const struct rem_store *store = &rem->opts.store;
-	struct sqb_store *st = store->lock(store->ctx);
-	enum sqb_err err = store->begin(store->ctx, st);
-
-	if (err == SQB_OK)
-		err = store->finish(store->ctx, st, rem_retry_rows(st));
-	store->unlock(store->ctx);
-	return err == SQB_OK ? rem_sync(rem, NULL, 0) : REM_FAILED;
+	(void)pthread_mutex_lock(&rem->lock);
+	rem->retry = true;
+	(void)pthread_mutex_unlock(&rem->lock);
+	return rem_sync(rem, NULL, 0);
 }
 
 static struct rem_want *find_want(struct rem *rem, struct sqb_mailbox_id box,

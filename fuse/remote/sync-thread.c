@@ -90,6 +90,33 @@ static void note_failure(struct rem *rem)
 	rem_keep_error(rem, sync->why == NULL ? "?" : sync->why);
 }
 
+/*
+ * By this thread, between two passes: during one it would write rows as they
+ * were before.  After a failure it is for the next pass.
+ */
+static void retry_refused(struct rem *rem)
+{
+	const struct rem_store *store = &rem->opts.store;
+	struct sqb_store *st;
+	enum sqb_err err;
+	bool retry;
+
+	(void)pthread_mutex_lock(&rem->lock);
+	retry = rem->retry;
+	rem->retry = false;
+	(void)pthread_mutex_unlock(&rem->lock);
+	if (!retry)
+		return;
+	st = store->lock(store->ctx);
+	err = store->begin(store->ctx, st);
+	if (err == SQB_OK)
+		err = store->finish(store->ctx, st, rem_retry_rows(st));
+	store->unlock(store->ctx);
+	(void)pthread_mutex_lock(&rem->lock);
+	rem->retry = rem->retry || err != SQB_OK;
+	(void)pthread_mutex_unlock(&rem->lock);
+}
+
 static bool one_pass(struct rem *rem)
 {
 	struct rem_sync *sync = &rem->sync;
@@ -104,6 +131,7 @@ static bool one_pass(struct rem *rem)
 	first = rem->failures == 0;
 	(void)pthread_mutex_unlock(&rem->lock);
 	sync->rung = false;
+	retry_refused(rem);
 	ok = rem_pass(sync);
 	if (ok)
 		folders = rem_folder_lines(sync);
