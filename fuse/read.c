@@ -71,7 +71,7 @@ void ifs_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	bool writable = (fi->flags & O_ACCMODE) != O_RDONLY ||
 			(fi->flags & O_TRUNC) != 0;
 	struct ifs_handle *handle = NULL;
-	int ret;
+	int ret = 0;
 
 	if (ifs_node_kind(ino) == IFS_NODE_HIDDEN && !writable &&
 	    !fs->opts->readonly) {
@@ -80,7 +80,9 @@ void ifs_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	}
 	if (fs->opts->readonly || ifs_node_kind(ino) == IFS_NODE_HIDDEN)
 		ret = writable ? EROFS : ENOSYS;
-	else
+	else if ((fi->flags & O_TRUNC) == 0)
+		ret = ifs_replica_need(req, ino);
+	if (ret == 0)
 		ret = open_file(fs, ino, writable, fi, &handle);
 	if (ret != 0) {
 		(void)fuse_reply_err(req, ret);

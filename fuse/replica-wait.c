@@ -8,6 +8,7 @@
 #include "common/remote.h"
 #include "fuse/files.h"
 #include "fuse/hidden-private.h"
+#include "fuse/ifs-error.h"
 #include "fuse/inode.h"
 #include "fuse/inval.h"
 #include "fuse/replica-private.h"
@@ -142,6 +143,36 @@ static int want(fuse_req_t req, struct sqb_mailbox_id box, uint32_t uid)
 	return ret;
 }
 
+/* Only an absent one has no header. */
+static bool is_absent(struct ifs_fs *fs, struct sqb_mailbox_id box,
+		      uint32_t uid)
+{
+	struct sqb_store *st = ifs_read_begin(fs);
+	struct sqb_body_info info;
+	bool absent = sqb_body_info(st, box, uid, &info) == SQB_OK &&
+		      info.hdr_size == 0;
+
+	ifs_read_end(fs);
+	return absent;
+}
+
+int ifs_replica_need(fuse_req_t req, fuse_ino_t ino)
+{
+	struct ifs_fs *fs = ifs_fs_of(req);
+	struct sqb_mailbox_id box;
+	uint32_t uid;
+
+	if (fs->replica == NULL || !find_message(fs, ino, &box, &uid) ||
+	    !is_absent(fs, box, uid))
+		return 0;
+	return want(req, box, uid);
+}
+
+unsigned int ifs_replica_waiting(struct ifs_fs *fs)
+{
+	return atomic_load(&fs->replica->waiting);
+}
+
 bool ifs_replica_fetch(fuse_req_t req, fuse_ino_t ino, int *ret)
 {
 	struct ifs_fs *fs = ifs_fs_of(req);
@@ -187,17 +218,27 @@ int ifs_replica_sent(fuse_req_t req, fuse_ino_t ino)
 			      rem_want_sent(fs->replica->rem, &pass, SLICE));
 	while (ret == EAGAIN);
 	end(&wait);
-	if (ret == EREMOTEIO &&
-	    ifs_message_of_ino(fs->files, ino, &box, &uid) &&
-	    !is_refused(fs, box, uid))
-		ret = 0;
+	if ((ret == 0 || ret == EREMOTEIO) &&
+	    ifs_message_of_ino(fs->files, ino, &box, &uid))
+		ret = is_refused(fs, box, uid) ? EREMOTEIO : 0;
 	return ret;
 }
 
-/* All that was changed before, and nothing of it refused. */
+/* Also what was refused long ago is not at the server. */
+static int find_refused(struct ifs_fs *fs)
+{
+	struct sqb_store *st = ifs_read_begin(fs);
+	struct sqb_remote_counts counts = { 0 };
+	int ret = ifs_errno(fs, st, sqb_remote_counts(st, &counts));
+
+	ifs_read_end(fs);
+	return ret == 0 && counts.refused > 0 ? EREMOTEIO : ret;
+}
+
 static int wait_for_sync(fuse_req_t req)
 {
-	struct rem *rem = ifs_fs_of(req)->replica->rem;
+	struct ifs_fs *fs = ifs_fs_of(req);
+	struct rem *rem = fs->replica->rem;
 	uint64_t pass = 0;
 	struct wait wait;
 	int ret = begin(&wait, req, 0);
@@ -208,6 +249,8 @@ static int wait_for_sync(fuse_req_t req)
 		ret = outcome(&wait, rem_want_sent(rem, &pass, SLICE));
 	while (ret == EAGAIN);
 	end(&wait);
+	if (ret == 0)
+		ret = find_refused(fs);
 	return ret == ETIMEDOUT ? EAGAIN : ret;
 }
 

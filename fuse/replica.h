@@ -36,6 +36,16 @@ void ifs_replica_changed(struct ifs_fs *fs);
 /* Lines for .imapfs/status, to free(); NULL: this is no account elsewhere. */
 char *ifs_replica_status(struct ifs_fs *fs);
 
+/* How many requests wait for the server, for .imapfs/status. */
+unsigned int ifs_replica_waiting(struct ifs_fs *fs);
+
+/*
+ * A message is about to be opened: wait until it is here, and the kernel knows
+ * its size.  The reader then finds its end where it is, though its server may
+ * have told a wrong size of it.  An errno value.
+ */
+int ifs_replica_need(fuse_req_t req, fuse_ino_t ino);
+
 /*
  * What a request needed is absent (ret is EHOSTDOWN, ifs-error.h): wait until
  * it is here.  ino: the message, or what below .imapfs is made from it.

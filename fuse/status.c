@@ -113,6 +113,8 @@ static void replica_lines(struct ifs_fs *fs, FILE *out)
 		at = next + 1;
 	}
 	free(lines);
+	if (fs->replica != NULL)
+		line(out, "waiting-requests", "%u", ifs_replica_waiting(fs));
 }
 
 static void file_lines(struct ifs_fs *fs, FILE *out)

@@ -7,6 +7,8 @@ import errno
 import os
 import shutil
 import signal
+import socket
+import sqlite3
 import subprocess
 import time
 
@@ -136,6 +138,8 @@ class Plain(RemoteCase):
 
 class Offline(RemoteCase):
     options = 'bodies=none'
+    # What was held had a login under way.
+    allowed_errors = (r'read\(\) failed: Remote closed connection',)
 
     def prepare(self):
         super().prepare()
@@ -227,6 +231,20 @@ class Offline(RemoteCase):
         self.assertNotEqual(reader.wait(TIMEOUT + SLACK), 0)
         self.release_server()
 
+    def test_the_mount_ends_while_somebody_waits(self):
+        absent = self.names()[1]
+        self.hold_server()
+        reader = subprocess.Popen(['cat', self.path('INBOX', absent)],
+                                  stdout=subprocess.DEVNULL,
+                                  stderr=subprocess.DEVNULL)
+        self.addCleanup(reader.wait)
+        self.wait_for(lambda: self.status()['waiting-requests'] != ['0'],
+                      'it does not wait')
+        self.mount.process.terminate()
+        self.assertEqual(self.mount.process.wait(60), 0)
+        self.assertNotEqual(reader.wait(60), 0)
+        self.release_server()
+
     def test_views_fetch_too(self):
         name = self.names()[1]
         with open(self.path('.imapfs', 'text', 'INBOX', name + '.txt')) as f:
@@ -259,6 +277,53 @@ class Folder(RemoteCase):
         self.assertEqual(self.status()['absent-bodies'], ['0'])
 
 
+class WrongSize(RemoteCase):
+    """As servers there are that tell a size which is not that of what they
+    send."""
+
+    options = 'bodies=none'
+    BODY = 'a line of text\r\n' * 2000
+
+    def prepare(self):
+        super().prepare()
+        for name in 'less', 'more':
+            self.client.append('INBOX', mail(name, self.BODY))
+
+    def lie(self):
+        """In place of the server: the first is told smaller, the other
+        larger."""
+        with sqlite3.connect(f'{self.store.dir}/store.db') as db:
+            for uid, delta in (1, -5000), (2, 5000):
+                db.execute('UPDATE body_absent SET vsize = vsize + ? '
+                           'WHERE body_id = ?', (delta, uid))
+                db.execute('UPDATE message SET vsize = vsize + ?1, '
+                           'psize = psize + ?1 WHERE body_id = ?2',
+                           (delta, uid))
+            db.execute('UPDATE mailbox SET vsize = (SELECT total(m.vsize) '
+                       'FROM message AS m WHERE m.mailbox_id = mailbox.id) '
+                       'WHERE id > 0')
+        db.close()
+
+    def test_the_reader_gets_all_of_it(self):
+        wanted = [mail('less', self.BODY), mail('more', self.BODY)]
+        self.mount.stop()
+        self.lie()
+        self.mount = self.start_mount()
+        self.mnt = self.mount.path
+        names = sorted(os.listdir(self.path('INBOX')))
+        told = [os.stat(self.path('INBOX', name)).st_size for name in names]
+        self.assertEqual([size - len(wanted[0]) for size in told],
+                         [-5000, 5000])
+        out = [self.shell(f'cat INBOX/{name}').stdout.encode()
+               for name in names]
+        self.assertEqual(out, [text.replace(b'\r\n', b'\n')
+                               for text in wanted])
+        for name in names:
+            self.wait_for(lambda: os.stat(self.path(
+                'INBOX', name)).st_size == len(wanted[0]), 'it has the old size')
+        self.assertEqual(self.here(), wanted)
+
+
 class Sync(RemoteCase):
     options = 'sync'
 
@@ -279,6 +344,105 @@ class Sync(RemoteCase):
         self.start_server_again()
         self.wait_for(lambda: self.there() == [mail('kept')],
                       'it was not told')
+
+
+class Quota(RemoteCase):
+    """A server that takes one message and no more."""
+
+    plugins = 'quota'
+    options = 'sync'
+    config = '''
+plugin {
+  quota = count:User quota
+  quota_vsizes = yes
+  quota_rule = *:messages=1
+}
+'''
+
+    def write(self, name):
+        f = open(self.path('INBOX', name), 'wb')
+        f.write(mail(name))
+        f.flush()
+        return f
+
+    def test_refused_and_tried_again(self):
+        """What the server refuses is kept here, named in status, and told to
+        it again when somebody wants that."""
+        self.write('1.eml').close()
+        self.assert_errno(errno.EREMOTEIO, self.write('2.eml').close)
+        self.assertEqual(self.here(), [mail('1.eml'), mail('2.eml')])
+        self.assertEqual(self.status()['refused'], ['1'])
+        self.assertIn('see imapfs status', self.sync(code=77))
+        os.unlink(self.path('INBOX', '1.eml'))
+        self.sync(code=77)      # now there is room
+        self.assertEqual(self.there(), [])
+        self.sync('--retry')
+        self.assertEqual(self.there(), [mail('2.eml')])
+        self.assertEqual(self.status()['refused'], ['0'])
+
+
+class First(RemoteCase):
+    """The first mount, as a person and as systemd see it."""
+
+    @staticmethod
+    def starts():
+        return False
+
+    def prepare(self):
+        super().prepare()
+        for i in range(20):
+            self.client.append('INBOX', mail(f'{i}'))
+        self.mnt = os.path.join(self.server.home(self.user), 'mnt')
+        os.mkdir(self.mnt)
+        self.addCleanup(self.unmount)
+
+    def unmount(self):
+        subprocess.run(['fusermount3', '-u', '-z', self.mnt],
+                       stderr=subprocess.DEVNULL)
+
+    def test_on_a_terminal(self):
+        """It shows how the sync goes, and returns at its end."""
+        master, slave = os.openpty()
+        self.addCleanup(os.close, master)
+        process = subprocess.Popen(
+            [self.store.program('imapfs'), '-o', self.options_of(),
+             self.url(), self.mnt], stdin=slave, stdout=slave, stderr=slave,
+            **self.store.as_owner())
+        os.close(slave)
+        shown = b''
+        try:
+            while data := os.read(master, 1000):
+                shown += data
+        except OSError:
+            pass        # nobody has it open any more
+        self.assertEqual(process.wait(60), 0, shown)
+        self.assertRegex(shown, rb'1 folders, 20 messages\r\n$')
+        self.assertEqual(len(os.listdir(os.path.join(self.mnt, 'INBOX'))), 20)
+
+    def test_of_systemd(self):
+        """READY=1, and STATUS= for systemctl status; the password is a
+        credential."""
+        directory = self.server.home(self.user)
+        with open(os.path.join(directory, 'imapfs.localhost'), 'w') as f:
+            f.write(dovecot.PASSWORD)
+        os.unlink(self.netrc)
+        path = os.path.join(directory, 'notify')
+        owner = self.store.as_owner()
+        owner['env'] = dict(owner['env'], NOTIFY_SOCKET=path,
+                            CREDENTIALS_DIRECTORY=directory)
+        options = self.options_of().replace(f'netrc={self.netrc},', '')
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
+            s.bind(path)
+            s.settimeout(60)
+            process = subprocess.Popen(
+                [self.store.program('imapfs'), '-f', '-o', options,
+                 self.url(), self.mnt], stdin=subprocess.DEVNULL, **owner)
+            told = set()
+            while not {b'READY=1',
+                       b'STATUS=1 folders, 20 messages'} <= told:
+                told.add(s.recv(1000))
+        process.terminate()
+        self.assertEqual(process.wait(60), 0)
 
 
 class Refused(RemoteCase):
