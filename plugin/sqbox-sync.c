@@ -515,9 +515,21 @@ int sqbox_sync_commit_index(struct sqbox_sync_context **_ctx)
 	return ret;
 }
 
+/* More was imported than SQBOX_MODSEQ_ROOM has room for. */
+static bool
+sqbox_sync_has_passed_room(struct sqbox_mailbox *mbox, uint64_t modseq)
+{
+	struct mail_index_view *view = mail_index_view_open(mbox->box.index);
+	uint64_t highest = mail_index_modseq_get_highest(view);
+
+	mail_index_view_close(&view);
+	return highest > modseq + SQBOX_MODSEQ_ROOM;
+}
+
 int sqbox_sync(struct sqbox_mailbox *mbox, enum sqbox_sync_flags flags)
 {
 	struct sqbox_sync_context *ctx;
+	uint64_t modseq;
 	enum sqb_err err;
 	bool durable;
 	int ret;
@@ -531,6 +543,7 @@ int sqbox_sync(struct sqbox_mailbox *mbox, enum sqbox_sync_flags flags)
 		return -1;
 	}
 	durable = array_count(&ctx->expunged_uids) > 0;
+	modseq = ctx->status.highestmodseq;
 	ret = sqbox_sync_commit_index(&ctx);
 
 	err = sqbox_account_finish(mbox->storage->account, durable);
@@ -538,6 +551,9 @@ int sqbox_sync(struct sqbox_mailbox *mbox, enum sqbox_sync_flags flags)
 		sqbox_mailbox_set_error(&mbox->box, err);
 		ret = -1;
 	}
+	if (ret == 0 && (flags & SQBOX_SYNC_FLAG_RAISE) == 0 &&
+	    sqbox_sync_has_passed_room(mbox, modseq))
+		ret = sqbox_sync(mbox, SQBOX_SYNC_FLAG_RAISE);
 	return ret;
 }
 

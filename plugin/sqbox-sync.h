@@ -35,6 +35,9 @@ enum sqbox_sync_flags {
 	SQBOX_SYNC_FLAG_SAVE = 0x01,
 	/* Compare the whole index with the store (doveadm force-resync). */
 	SQBOX_SYNC_FLAG_MERGE = 0x02,
+	/* The index has counted beyond the store, which is to be ahead of it
+	   before any client is told. */
+	SQBOX_SYNC_FLAG_RAISE = 0x04,
 };
 
 struct sqbox_sync_context {

@@ -412,21 +412,30 @@ class OlderIndex(harness.ServerCase):
         self.writer.change('INBOX', 2, 2, add=('\\Flagged',))
         self.assert_told(known, 2, {'\\Flagged'})
 
-    def test_then_a_client_goes_on(self):
-        """I6 S60: another client's next change has a larger modseq, also where
-        the older index had less to import than the newer one."""
-        self.writer.change('INBOX', 1, 1, add=KEYWORDS)
+    def client_goes_on(self, keywords):
+        self.writer.change('INBOX', 1, 1, add=keywords)
         self.known()
         self.keep()
-        self.writer.change('INBOX', 1, 1, remove=KEYWORDS)
+        self.writer.change('INBOX', 1, 1, remove=keywords)
         self.known()
-        self.writer.change('INBOX', 1, 1, add=KEYWORDS)
+        self.writer.change('INBOX', 1, 1, add=keywords)
         known = self.known()
         self.put_back()
         session, _ = self.session()
         session.ok('UID STORE 2 +FLAGS (\\Flagged)')
         session.logout()
         self.assert_told(known, 2, {'\\Flagged'})
+
+    def test_then_a_client_goes_on(self):
+        """I6 S60: another client's next change has a larger modseq, also where
+        the older index had less to import than the newer one."""
+        self.client_goes_on(KEYWORDS)
+
+    def test_then_a_client_goes_on_after_more_than_there_is_room_for(self):
+        """I6 S60: the same where Dovecot had counted each of so many keywords
+        that it was beyond the store's next modseq."""
+        self.client_goes_on([f'k{n}' for n in range(100)])
+
 
 
 if __name__ == '__main__':
