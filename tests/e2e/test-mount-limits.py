@@ -214,6 +214,19 @@ class Quota(mountfiles.FileCase):
         self.assertEqual(self.uids(), [1, 2])
         self.shell('mv INBOX/a.eml INBOX/d.eml')
 
+    def test_a_new_name_can_make_mail(self):
+        """Of what was none: rename() is refused, and all stays as it is; over a
+        message that is as large it is not."""
+        for name in ('a.eml', 'b.eml', 'draft'):
+            self.write(name, self.TEXT)
+        self.assert_errno(errno.EDQUOT, os.rename, self.path('INBOX', 'draft'),
+                          self.path('INBOX', 'c.eml'))
+        self.assertEqual(set(self.list()), {'a.eml', 'b.eml', 'draft'})
+        self.assertEqual(self.uids(), [1, 2])
+        os.rename(self.path('INBOX', 'draft'), self.path('INBOX', 'a.eml'))
+        self.assertEqual(self.uids(), [2, 3])
+        self.assertEqual(self.read('a.eml'), self.TEXT)
+
     def test_more_than_the_quota_may_become_less(self):
         """Mail that came by IMAP; what does not add to it goes on."""
         for _ in range(4):
