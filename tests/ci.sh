@@ -75,7 +75,8 @@ threads)
 	make check TESTS='tests/test-threads tests/test-imap-client'
 	SQBOX_BUILDDIR=$PWD
 	export SQBOX_BUILDDIR
-	for test in "$top"/tests/e2e/test-mount-*.py; do
+	for test in "$top"/tests/e2e/test-mount-*.py \
+		"$top"/tests/e2e/test-remote-mount.py; do
 		case $test in *-counts.py) continue ;; esac # memory, too
 		echo "$test"
 		python3 "$test"
