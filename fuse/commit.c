@@ -250,6 +250,8 @@ static int transact(struct ifs_fs *fs, struct ifs_file *file, struct commit *c,
 			err = ifs_kept_flags_apply(st, file, c->box, c->uid);
 		if (err == SQB_OK)
 			err = set_place(fs, st, c);
+		if (err == SQB_OK)
+			ifs_file_coming(fs->files, file, c->box, c->uid);
 		ret = finish(fs, st, err, before);
 		/* The file was there a moment ago. */
 		if (err == SQB_NOTFOUND)
@@ -259,6 +261,8 @@ static int transact(struct ifs_fs *fs, struct ifs_file *file, struct commit *c,
 	}
 	if (ret == 0)
 		settle(fs, file, c);
+	else
+		ifs_file_coming(fs->files, file, c->box, 0);
 	ifs_write_end(fs);
 	return ret;
 }

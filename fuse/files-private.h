@@ -19,6 +19,12 @@ struct ifs_files {
 	struct ifs_file **by_name;     /* own: the array */
 	struct ifs_file **by_message;  /* own: the array */
 	struct ifs_file *first, *last; /* foreign; scratch, by number */
+
+	/* Becomes a message just now; NULL: none. */
+	struct ifs_file *coming; /* foreign */
+	struct sqb_mailbox_id coming_box;
+	uint32_t coming_uid;
+	uint64_t moves; /* how often a file has become another message */
 };
 
 /* With empty hashes of so many buckets; 0: as many as at first. */

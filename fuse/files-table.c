@@ -196,6 +196,9 @@ struct ifs_file *ifs_table_message(struct ifs_files *files,
 {
 	struct ifs_file *file = *message_bucket(files, box, uid);
 
+	if (files->coming != NULL && files->coming_box.n == box.n &&
+	    files->coming_uid == uid)
+		return files->coming;
 	while (file != NULL && (file->box.n != box.n || file->uid != uid))
 		file = file->next_message;
 	return file;

@@ -176,6 +176,9 @@ static void set_message(struct ifs_files *files, struct ifs_file *file,
 	file->uid = uid;
 	if (uid != 0)
 		ifs_table_link_message(files, file);
+	if (files->coming == file)
+		files->coming = NULL;
+	files->moves++;
 }
 
 static struct ifs_file *make_of_message(struct ifs_files *files,
@@ -221,6 +224,26 @@ void ifs_file_put(struct ifs_files *files, struct ifs_file **file_p)
 	file->holds--;
 	drop_if_unused(files, file);
 	(void)pthread_mutex_unlock(&files->lock);
+}
+
+void ifs_file_coming(struct ifs_files *files, struct ifs_file *file,
+		     struct sqb_mailbox_id box, uint32_t uid)
+{
+	(void)pthread_mutex_lock(&files->lock);
+	files->coming = uid != 0 ? file : NULL;
+	files->coming_box = box;
+	files->coming_uid = uid;
+	(void)pthread_mutex_unlock(&files->lock);
+}
+
+uint64_t ifs_files_moves(struct ifs_files *files)
+{
+	uint64_t moves;
+
+	(void)pthread_mutex_lock(&files->lock);
+	moves = files->moves;
+	(void)pthread_mutex_unlock(&files->lock);
+	return moves;
 }
 
 void ifs_file_set_message(struct ifs_files *files, struct ifs_file *file,

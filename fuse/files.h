@@ -83,6 +83,21 @@ void ifs_file_hold(struct ifs_files *files, struct ifs_file *file);
 /* Accepts NULL; clears the pointer. */
 void ifs_file_put(struct ifs_files *files, struct ifs_file **file);
 
+/*
+ * It is about to be this message: others may find that in the store before
+ * ifs_file_set_message() is called, and must know it by this file's number.
+ * uid 0: it will not be.  One file at a time, that of the writing handle.
+ */
+void ifs_file_coming(struct ifs_files *files, struct ifs_file *file,
+		     struct sqb_mailbox_id box, uint32_t uid);
+
+/*
+ * Another number whenever a file has become another message.  Who finds
+ * messages in the store and then their numbers in here looks before and after:
+ * if it moved, what was found may be gone by now, without having been a file.
+ */
+uint64_t ifs_files_moves(struct ifs_files *files);
+
 /* It is this message from now on, and scratch no more; uid 0: neither. */
 void ifs_file_set_message(struct ifs_files *files, struct ifs_file *file,
 			  struct sqb_mailbox_id box, uint32_t uid);

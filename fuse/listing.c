@@ -157,6 +157,7 @@ static enum sqb_err add_messages(struct listing *l, struct sqb_store *st,
 				 const struct ifs_maildir_view *view,
 				 uint64_t after, bool *room)
 {
+	uint64_t moves = ifs_files_moves(l->fs->files);
 	struct sqb_entry_iter *it =
 		sqb_entry_iter_begin(st, box, (uint32_t)after);
 	char computed[IFS_NAME_MAX + 1];
@@ -184,8 +185,9 @@ static enum sqb_err add_messages(struct listing *l, struct sqb_store *st,
 				 ifs_ino_of_message(l->fs->files, box, msg.uid),
 				 &msg, &attr);
 		next = offset_of(SECTION_MESSAGES, msg.uid);
-		/* It may have a draft, and what that is like. */
-		*room = ifs_file_in_use(l->fs->files, attr.st_ino)
+		/* It may have a draft, or be replaced by one just now. */
+		*room = ifs_file_in_use(l->fs->files, attr.st_ino) ||
+					ifs_files_moves(l->fs->files) != moves
 				? add(l, name, &attr, false, next)
 				: add_known(l, name, &attr, next);
 	}

@@ -139,11 +139,34 @@ static enum sqb_err find_stored(struct ifs_fs *fs, struct sqb_store *st,
 	return err;
 }
 
+static int resolve(struct ifs_fs *fs, fuse_ino_t parent,
+		   struct sqb_mailbox_id box, const char *name,
+		   struct ifs_entry *entry_r)
+{
+	struct sqb_store *st = ifs_read_begin(fs);
+	enum sqb_err err;
+	int ret;
+
+	memset(entry_r, 0, sizeof(*entry_r));
+	err = find_stored(fs, st, parent, box, name, entry_r);
+	ret = ifs_errno(fs, st, err);
+	ifs_read_end(fs);
+	if (ret != ENOENT)
+		return ret;
+	entry_r->file = ifs_file_named(fs->files, parent, name);
+	if (entry_r->file == NULL)
+		return ENOENT;
+	entry_r->kind = IFS_ENTRY_SCRATCH;
+	entry_r->ino = entry_r->file->ino;
+	entry_r->box = box;
+	return 0;
+}
+
 int ifs_resolve(struct ifs_fs *fs, fuse_ino_t parent, const char *name,
 		struct ifs_entry *entry_r)
 {
 	struct sqb_mailbox_id box = { 0 };
-	struct sqb_store *st;
+	uint64_t moves;
 	int ret;
 
 	memset(entry_r, 0, sizeof(*entry_r));
@@ -155,19 +178,13 @@ int ifs_resolve(struct ifs_fs *fs, fuse_ino_t parent, const char *name,
 		return EIO;
 	if (ifs_node_kind(parent) != IFS_NODE_ROOT)
 		box = ifs_ino_box(parent);
-	st = ifs_read_begin(fs);
-	ret = ifs_errno(fs, st,
-			find_stored(fs, st, parent, box, name, entry_r));
-	ifs_read_end(fs);
-	if (ret != ENOENT)
-		return ret;
-	entry_r->file = ifs_file_named(fs->files, parent, name);
-	if (entry_r->file == NULL)
-		return ENOENT;
-	entry_r->kind = IFS_ENTRY_SCRATCH;
-	entry_r->ino = entry_r->file->ino;
-	entry_r->box = box;
-	return 0;
+	do {
+		moves = ifs_files_moves(fs->files);
+		ret = resolve(fs, parent, box, name, entry_r);
+	} while (ifs_files_moves(fs->files) != moves &&
+		 (ret == ENOENT ||
+		  (ret == 0 && entry_r->kind == IFS_ENTRY_MESSAGE)));
+	return ret;
 }
 
 void ifs_entry_release(struct ifs_fs *fs, struct ifs_entry *entry)

@@ -7,6 +7,7 @@ import errno
 import glob
 import mmap
 import os
+import subprocess
 import threading
 
 import harness
@@ -22,6 +23,20 @@ EMPTIED = 100
 MOVES = 20
 DRAFT_ROUNDS = int(os.environ.get('SQBOX_TEST_DRAFTS', 8))
 HEADER = b'From: a@example.org\nSubject: x\n\n'
+
+
+def is_traced(pid):
+    """All its threads."""
+    for path in glob.glob(f'/proc/{pid}/task/*/status'):
+        with open(path) as f:
+            if '\nTracerPid:\t0\n' in f.read():
+                return False
+    return True
+
+
+def end(process):
+    process.terminate()
+    process.wait()
 
 
 def sized(size):
@@ -395,6 +410,36 @@ class Draft(mountfiles.FileCase):
         os.pwrite(b, b'3', 0)
         os.close(b)
         self.assertEqual(self.body('INBOX', self.only_uid()), b'3221\r\n')
+
+    def test_looked_for_while_it_is_committed(self):
+        """The message is in the store before the write is answered, and who
+        finds it there finds the file that it is, not another."""
+        self.slow_down('fdatasync')
+        fd = self.open('x.eml', os.O_RDWR | os.O_CREAT)
+        os.write(fd, b'A: 1\n')
+        number = os.fstat(fd).st_ino
+        thread = threading.Thread(target=os.fsync, args=(fd,))
+        thread.start()
+        harness.wait_until(self.uids, 'no message')
+        with os.scandir(self.path('INBOX')) as entries:
+            self.assertEqual({e.inode() for e in entries}, {number})
+        self.assertTrue(thread.is_alive(), 'not looked at in time')
+        self.assertEqual(os.stat(self.path('INBOX', 'x.eml')).st_ino, number)
+        thread.join()
+        os.close(fd)
+        self.write('x.eml', b'A: 2\n')
+        self.assertEqual(self.read('x.eml'), b'A: 2\n')
+        self.assertEqual(self.body('INBOX', self.only_uid()), b'A: 2\r\n')
+
+    def slow_down(self, call):
+        """A system call of imapfs takes five seconds, until the test ends."""
+        pid = self.mount.process.pid
+        tracer = mount.root.call(
+            subprocess.Popen,
+            ['strace', '-qq', '-f', '-p', str(pid), '-o', '/dev/null',
+             '-e', f'trace={call}', '-e', f'inject={call}:delay_enter=5000000'])
+        self.addCleanup(mount.root.call, end, tracer)
+        harness.wait_until(lambda: is_traced(pid), 'strace does not attach')
 
     def test_another_closes_while_it_is_emptied(self):
         """Nothing of what was there comes back behind what is written."""
