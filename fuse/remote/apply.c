@@ -297,6 +297,26 @@ static enum sqb_err settle(struct rem_sync *sync, struct sqb_store *st,
 	return err;
 }
 
+/* Without a header to tell it by, it must be the only one like this. */
+static bool is_only_one(const struct rem_sync *sync,
+			const struct rem_seen *seen)
+{
+	const struct rem_view *view = &sync->view;
+	const struct rem_change *change;
+	size_t i, here = 0, there = 0;
+
+	for (i = 0; i < view->held_count; i++)
+		there += view->held[i].size == seen->size &&
+			 view->held[i].date == seen->date;
+	for (i = 0; i < sync->diff.count; i++) {
+		change = &sync->diff.list[i];
+		here += change->kind == REM_SENDING && !change->has_digest &&
+			change->size == seen->size &&
+			change->date == seen->date;
+	}
+	return here == 1 && there == 1;
+}
+
 /* What we sent is told by size, and by the header as far as we have it. */
 static struct rem_change *sent_as(struct rem_sync *sync,
 				  const struct rem_seen *seen,
@@ -317,6 +337,9 @@ static struct rem_change *sent_as(struct rem_sync *sync,
 		if (change->has_digest &&
 		    (!rem_digests_find(digests, seen->uid, &digest) ||
 		     digest != change->digest))
+			continue;
+		if (!change->has_digest &&
+		    (change->date != seen->date || !is_only_one(sync, seen)))
 			continue;
 		return change;
 	}

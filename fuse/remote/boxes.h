@@ -33,11 +33,12 @@ struct rem_box {
 	uint32_t messages;
 	unsigned int special_use;
 
-	bool made;      /* at the server, in this round */
-	bool pulled;    /* in this pass */
-	bool unsettled; /* pull it again: something was not clear */
-	bool alone;     /* and then nothing else at the time */
-	char *error;    /* own: what went wrong last, or NULL */
+	bool made;       /* at the server, in this round */
+	bool pulled;     /* in this pass */
+	bool unsettled;  /* pull it again: something was not clear */
+	bool none_above; /* no row is of a UID that was not pulled */
+	bool alone;      /* and then nothing else at the time */
+	char *error;     /* own: what went wrong last, or NULL */
 };
 
 struct rem_boxes {

@@ -94,9 +94,9 @@ bool rem_list_uids(struct rem_sync *sync, struct rem_ranges *uids, bool *ok_r)
 	return true;
 }
 
-/* The UIDs of our rows below limit that are not in the list. */
+/* The UIDs of our rows, from that on, that are not in the list. */
 static bool find_missing(struct rem_sync *sync, const struct rem_ranges *sorted,
-			 uint32_t limit, struct rem_ranges *missing)
+			 uint32_t from, struct rem_ranges *missing)
 {
 	struct sqb_remote_message_iter *it =
 		sqb_remote_message_iter_begin_remote(sync->st,
@@ -105,7 +105,7 @@ static bool find_missing(struct rem_sync *sync, const struct rem_ranges *sorted,
 	enum sqb_err err;
 
 	while (sqb_remote_message_iter_next(it, &row))
-		if (row.state == SQB_REMOTE_SYNCED && row.remote_uid < limit &&
+		if (row.state == SQB_REMOTE_SYNCED && row.remote_uid >= from &&
 		    !rem_ranges_have(sorted, row.remote_uid))
 			rem_ranges_add(missing, row.remote_uid, row.remote_uid);
 	err = sqb_remote_message_iter_end(&it);
@@ -137,7 +137,6 @@ static bool count_rows(struct rem_sync *sync, const struct rem_ranges *sorted,
 static bool believe(struct rem_sync *sync, struct rem_ranges *vanished)
 {
 	struct rem_ranges uids = { 0 }, gone = { 0 };
-	uint32_t limit = sync->view.box->row.uidnext;
 	bool good, ok = true;
 	unsigned int i;
 
@@ -145,7 +144,7 @@ static bool believe(struct rem_sync *sync, struct rem_ranges *vanished)
 		ok = rem_list_uids(sync, &uids, &good);
 		gone.count = 0;
 		if (ok && good)
-			ok = find_missing(sync, &uids, limit, &gone);
+			ok = find_missing(sync, &uids, 1, &gone);
 		rem_ranges_sort(&gone);
 		if (rem_ranges_size(&gone) < rem_ranges_size(vanished) ||
 		    i == 0) {
@@ -179,9 +178,11 @@ static bool take_vanished(struct rem_sync *sync, const struct rem_pull *pull,
 	bool ok = true;
 
 	view->vanished = (struct rem_ranges){ 0 };
-	if (listed && !view->search_broken) {
+	/* What we sent since the last pull may be gone before we saw it. */
+	if ((listed && !view->search_broken) || !pull->box->none_above) {
 		rem_ranges_sort(&view->found);
-		ok = find_missing(sync, &view->found, pull->box->row.uidnext,
+		ok = find_missing(sync, &view->found,
+				  listed ? 1 : pull->box->row.uidnext,
 				  &vanished);
 	}
 	rem_ranges_sort(&vanished);
@@ -272,10 +273,9 @@ static bool take_rest(struct rem_sync *sync, const struct rem_pull *pull)
 	view->keep = false;
 	if (!rem_apply_seen(sync))
 		return false;
-	view->listing = listed && pull->search == 0;
+	view->listing = true; /* in addition to what SEARCH says */
 	if (listed && !rem_wait(sync, pull->flags, &flags, NULL))
 		return false;
-	view->listing = false;
 	if (pull->search != 0 && !rem_wait(sync, pull->search, &search, NULL))
 		return false;
 	if (!rem_wait(sync, pull->fetch, &fetch, NULL) || !rem_apply_seen(sync))
@@ -293,6 +293,7 @@ static bool take_rest(struct rem_sync *sync, const struct rem_pull *pull)
 	if (flags != IMAP_OK || search != IMAP_OK)
 		return true;
 	pull->box->pulled = true;
+	pull->box->none_above = true;
 	return rem_apply_end(sync);
 }
 

@@ -117,6 +117,7 @@ bool rem_push_sent(struct rem_sync *sync, struct rem_box *box,
 		   struct rem_change *const *list, size_t count)
 {
 	sync->pushed += (unsigned int)count;
+	box->none_above = false;
 	return set_rows(sync, box, list, count, SQB_REMOTE_SYNCED, NULL);
 }
 
