@@ -15,9 +15,10 @@
 
 /*
  * Free bodies that no message has had for grace_secs, at most max_batches
- * transactions of 100 (0: all); then, when a quarter of store.db is free, give
- * pages back to the file system in short steps, and cut the oldest part off
- * the journals that are over 10000 ranges.  *freed_r, may be NULL: bodies.
+ * transactions of 100 (0: all); then, when a quarter of store.db is free, or
+ * anything and the disk is full, give pages back to the file system in short
+ * steps, and cut the oldest part off the journals that are over 10000 ranges.
+ * *freed_r, may be NULL: bodies.
  */
 enum sqb_err sqb_purge(struct sqb_store *st, unsigned int grace_secs,
 		       unsigned int max_batches, uint64_t *freed_r);

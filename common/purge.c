@@ -146,18 +146,20 @@ static const char sql_vacuum_full[] = "PRAGMA incremental_vacuum(32)";
 
 /*
  * From a quarter of the file down to a sixteenth: some free pages are good to
- * have, and who shrinks a file to the last page will soon grow it again.
+ * have, and who shrinks a file to the last page will soon grow it again.  On a
+ * full disk all of them, which are the room that there is for new mail.
  */
 static enum sqb_err give_pages_back(struct sqb_store *st)
 {
 	int64_t pages, free_pages, before = INT64_MAX;
+	bool full = st->reserve_gone;
 	const char *sql;
 	enum sqb_err err;
 
 	err = page_counts(st, &pages, &free_pages);
-	if (err != SQB_OK || free_pages <= pages / 4)
+	if (err != SQB_OK || free_pages <= (full ? 0 : pages / 4))
 		return err;
-	while (err == SQB_OK && free_pages > pages / 16 &&
+	while (err == SQB_OK && free_pages > (full ? 0 : pages / 16) &&
 	       free_pages < before) {
 		before = free_pages;
 		err = sqb_txn_begin(st);

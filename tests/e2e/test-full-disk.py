@@ -14,8 +14,8 @@ from imap import Literal
 from mails import incompressible, mail
 from store import Store
 
-DISK = 16 << 20
-MAILS = 20
+DISK = 32 << 20
+MAILS = 50      # of which ten are less than a quarter
 SIZE = 200 << 10
 LATE = mail(body=incompressible(SIZE, seed=99))
 
