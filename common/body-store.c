@@ -166,7 +166,7 @@ static enum sqb_err store_new(struct sqb_store *st, struct sqb_body_writer *w,
 			      int64_t date)
 {
 	enum sqb_err err = sqb_reserve_need(st);
-	struct sqb_body_id id;
+	struct sqb_body_id id = { 0 };
 
 	if (err == SQB_OK)
 		err = sqb_body_next_id(st, &id);
