@@ -615,11 +615,12 @@ static void idle_script(struct fake_imap *f, void *ctx)
 	fake_expect(f, "%1 IDLE");
 	fake_say(f, "+ idling\r\n* OK still here\r\n");
 	fake_say(f, "* 5 EXISTS\r\n");
+	/* What is said next does not wait for the end of it. */
 	fake_expect(f, "DONE");
+	fake_expect(f, "%2 NOOP");
 	fake_say(f, "* 6 EXISTS\r\n%1 OK\r\n");
 	/* It is there before it is asked for. */
-	fake_expect(f, "%1 NOOP");
-	fake_say(f, "%1 OK\r\n* 8 EXISTS\r\n");
+	fake_say(f, "%2 OK\r\n* 8 EXISTS\r\n");
 	/* Renewed until it is interrupted. */
 	for (int i = 0; i < 3; i++) {
 		fake_expect(f, "%1 IDLE");
@@ -637,8 +638,9 @@ START_TEST(idle_returns_when_something_is_told_or_it_is_interrupted)
 {
 	start(idle_script, NULL);
 	ck_assert_int_eq(imap_client_idle(client, 3600 * 1000), IMAP_OK);
-	ck_assert_uint_eq(told.exists, 6);
+	ck_assert_uint_eq(told.exists, 5);
 	ck_assert_int_eq(do_command("NOOP"), IMAP_OK);
+	ck_assert_uint_ge(told.exists, 6);
 	while (told.exists != 8)
 		ck_assert_int_eq(imap_client_idle(client, 0), IMAP_OK);
 	client->renew_every = 20;

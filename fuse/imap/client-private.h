@@ -25,6 +25,7 @@ const struct imap_response *imap_answer_response(const struct imap_answer *a);
 /* A command that was sent and has not been waited for. */
 struct imap_pending {
 	unsigned int n;
+	bool forgotten;             /* and will not be */
 	struct imap_answer *answer; /* own; NULL: it has not come */
 };
 
@@ -82,6 +83,8 @@ void imap_say(struct imap_client *client, const char *format, ...)
 /* The command is under way; its answer can be waited for. */
 void imap_expect(struct imap_client *client, unsigned int n);
 struct imap_pending *imap_find(struct imap_client *client, unsigned int n);
+/* Nobody is going to wait for it. */
+void imap_forget(struct imap_client *client, unsigned int n);
 
 /* Send all of out; octets that come meanwhile are handled. */
 void imap_flush(struct imap_client *client);

@@ -119,7 +119,8 @@ enum imap_err imap_command_wait(struct imap_client *client, unsigned int n,
  * IDLE (RFC 2177), or NOOP now and then where there is none, until the handler
  * was called, the time is over (milliseconds; 0: only what is there already),
  * or it is interrupted (that is IMAP_OK here, unless it is stopped).  NOTIFY
- * data come, too.
+ * data come, too.  The last that the server tells while it leaves IDLE comes
+ * with what is waited for next.
  */
 enum imap_err imap_client_idle(struct imap_client *client,
 			       unsigned int milliseconds);

@@ -92,6 +92,23 @@ struct imap_pending *imap_find(struct imap_client *client, unsigned int n)
 	return NULL;
 }
 
+static void drop(struct imap_client *client, struct imap_pending *p)
+{
+	*p = client->pending[--client->pending_count];
+}
+
+void imap_forget(struct imap_client *client, unsigned int n)
+{
+	struct imap_pending *p = imap_find(client, n);
+
+	if (p != NULL && p->answer == NULL) {
+		p->forgotten = true;
+	} else if (p != NULL) {
+		free(p->answer);
+		drop(client, p);
+	}
+}
+
 /* Responses */
 
 static unsigned int tag_number(const char *tag)
@@ -128,7 +145,10 @@ static void handle_tagged(struct imap_client *client,
 		return;
 	}
 	note_codes(client, response);
-	p->answer = imap_answer_copy(response);
+	if (p->forgotten)
+		drop(client, p);
+	else
+		p->answer = imap_answer_copy(response);
 }
 
 static void handle_continuation(struct imap_client *client)

@@ -63,7 +63,7 @@ static bool is_over(const struct imap_client *client, uint64_t before,
 	       client->woken || imap_now() >= until;
 }
 
-/* One IDLE, from its "+" to its OK. */
+/* One IDLE, from its "+" to DONE. */
 static void idle_once(struct imap_client *client, uint64_t before,
 		      int64_t until)
 {
@@ -81,13 +81,15 @@ static void idle_once(struct imap_client *client, uint64_t before,
 	if (!client->granted) {
 		/* Refused, whatever it said it could. */
 		client->no_idle = true;
+		(void)imap_finish(client, n);
 	} else {
 		listen_until(client, before,
 			     earlier(until, imap_now() + client->renew_every));
+		/* What is said next need not wait for the answer. */
 		imap_command_text(client, "DONE");
 		(void)imap_command_send(client);
+		imap_forget(client, n);
 	}
-	(void)imap_finish(client, n);
 }
 
 static void poll_once(struct imap_client *client, uint64_t before,
