@@ -41,6 +41,40 @@ ROWS = (
 COPY = 'copying {} messages in, each with fsync'
 
 
+class Mounted:
+    """What imapfs in the foreground has mounted."""
+
+    def __init__(self, source, where, *options):
+        self.source = source
+        self.where = where
+        self.options = options
+        self.process = None
+
+    def start(self):
+        os.mkdir(self.where)
+        options = ['-o', ','.join(self.options)] if self.options else []
+        self.process = subprocess.Popen([built('imapfs'), '-f', *options,
+                                         self.source, self.where])
+        end = time.monotonic() + MOUNT_DEADLINE
+        while not os.path.ismount(self.where):
+            if self.process.poll() is not None or time.monotonic() > end:
+                raise RuntimeError(f'imapfs does not mount {self.where}')
+            time.sleep(0.02)
+        return self
+
+    def end(self):
+        """May be called again."""
+        process, self.process = self.process, None
+        if process is not None:
+            subprocess.run(['fusermount3', '-u', '-z', self.where],
+                           check=False)
+            try:
+                process.wait(MOUNT_DEADLINE)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
 class Mounts:
     """What is measured, in a directory that goes at the end."""
 
@@ -108,23 +142,14 @@ class Mounts:
         return copies
 
     def mount(self, name):
-        where = self.roots[name]
-        os.mkdir(where)
-        options = ['-o', 'ro'] if name == 'read-only' else []
-        process = subprocess.Popen([built('imapfs'), '-f', *options,
-                                    self.store, where])
-        self.running.append((process, where))
-        end = time.monotonic() + MOUNT_DEADLINE
-        while not os.path.ismount(where):
-            if process.poll() is not None or time.monotonic() > end:
-                raise RuntimeError(f'imapfs does not mount {where}')
-            time.sleep(0.02)
+        options = ['ro'] if name == 'read-only' else []
+        mounted = Mounted(self.store, self.roots[name], *options)
+        self.running.append(mounted)
+        mounted.start()
 
     def end(self):
-        for process, where in self.running:
-            subprocess.run(['fusermount3', '-u', '-z', where], check=False)
-            process.terminate()
-            process.wait()
+        for mounted in self.running:
+            mounted.end()
         shutil.rmtree(self.top, ignore_errors=True)
 
     # Measuring

@@ -105,7 +105,7 @@ class Bodies(Counted):
         self.fill('box', self.COUNT)
         self.sync()
         self.assertEqual(self.status()['absent-bodies'], [str(self.COUNT)])
-        trips, _ = self.counted(self.shell, 'grep -r nothing-like-it box')
+        trips, _ = self.counted(self.shell, 'grep -rc text box')
         self.assertEqual(self.status()['absent-bodies'], ['0'])
         self.assertLessEqual(trips, self.COUNT // 10)
 
