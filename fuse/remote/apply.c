@@ -9,6 +9,23 @@
 #include "fuse/remote/digest.h"
 #include "fuse/remote/moved.h"
 
+/* Words that the account may have in all: a server can invent any number. */
+#define KEYWORDS_ALL_MAX 20000
+
+static enum sqb_err keyword_number(struct sqb_store *st, const char *name,
+				   uint32_t *number_r)
+{
+	enum sqb_err err = sqb_keyword_number(st, name, false, number_r);
+	const char *last;
+
+	if (err != SQB_NOTFOUND)
+		return err;
+	err = sqb_keyword_name(st, KEYWORDS_ALL_MAX - 1, &last);
+	if (err == SQB_NOTFOUND)
+		return sqb_keyword_number(st, name, true, number_r);
+	return err == SQB_OK ? SQB_INVALID : err;
+}
+
 enum sqb_err rem_seen_flags(struct sqb_store *st, const struct rem_seen *seen,
 			    struct rem_flags *set_r)
 {
@@ -22,11 +39,11 @@ enum sqb_err rem_seen_flags(struct sqb_store *st, const struct rem_seen *seen,
 		for (name = strtok_r(names, " ", &rest);
 		     name != NULL && err == SQB_OK;
 		     name = strtok_r(NULL, " ", &rest)) {
-			err = sqb_keyword_number(st, name, true, &n);
+			err = keyword_number(st, name, &n);
 			if (err == SQB_OK)
 				rem_keyword_add(&set, n);
 			if (err == SQB_INVALID)
-				err = SQB_OK; /* no atom: nobody needs it */
+				err = SQB_OK; /* no atom, or one too many */
 		}
 		free(names);
 	}
@@ -45,11 +62,8 @@ enum sqb_err rem_append_seen(struct sqb_store *st, const struct rem_box *box,
 	struct sqb_message_new args = { .date = seen->date };
 	struct sqb_message msg;
 	struct rem_flags set;
-	enum sqb_err err;
+	enum sqb_err err = rem_seen_flags(st, seen, &set);
 
-	if (seen->size > SQB_ABSENT_SIZE_MAX)
-		return SQB_OK; /* no message has it: it is not shown */
-	err = rem_seen_flags(st, seen, &set);
 	if (err != SQB_OK)
 		return err;
 	args.flags = row.flags = set.flags;
@@ -346,6 +360,23 @@ static struct rem_change *sent_as(struct rem_sync *sync,
 	return NULL;
 }
 
+static enum sqb_err take_held(struct rem_sync *sync, struct sqb_store *st,
+			      const struct rem_seen *seen,
+			      const struct rem_digests *digests)
+{
+	struct rem_box *box = sync->view.box;
+	struct sqb_remote_message row;
+	struct rem_change *change;
+	enum sqb_err err =
+		sqb_remote_message_find(st, box->row.id, seen->uid, &row);
+
+	if (err != SQB_NOTFOUND)
+		return err; /* it was told twice */
+	change = sent_as(sync, seen, digests);
+	return change != NULL ? settle(sync, st, change, seen)
+			      : rem_append_seen(st, box, seen);
+}
+
 static bool digest_both(struct rem_sync *sync, struct rem_digests *digests)
 {
 	struct rem_view *view = &sync->view;
@@ -367,7 +398,6 @@ bool rem_apply_held(struct rem_sync *sync)
 {
 	struct rem_view *view = &sync->view;
 	struct rem_digests digests = { 0 };
-	struct rem_change *change;
 	struct sqb_store *st;
 	bool in_step = false;
 	enum sqb_err err;
@@ -386,10 +416,7 @@ bool rem_apply_held(struct rem_sync *sync)
 	}
 	err = rem_box_step(st, view->box, &in_step);
 	for (i = 0; i < view->held_count && err == SQB_OK; i++) {
-		change = sent_as(sync, &view->held[i], &digests);
-		err = change != NULL
-			      ? settle(sync, st, change, &view->held[i])
-			      : rem_append_seen(st, view->box, &view->held[i]);
+		err = take_held(sync, st, &view->held[i], &digests);
 	}
 	if (err == SQB_OK)
 		err = rem_box_stepped(st, view->box, in_step);

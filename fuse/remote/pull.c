@@ -133,11 +133,15 @@ static bool count_rows(struct rem_sync *sync, const struct rem_ranges *sorted,
 	return err == SQB_OK || rem_fail_store(sync, sync->st, err);
 }
 
-/* Only what two lists of the server leave out is gone. */
-static bool believe(struct rem_sync *sync, struct rem_ranges *vanished)
+/*
+ * Only what two lists of the server leave out is gone.  *sure_r: it gave them,
+ * and the last has as many as it says there are.
+ */
+static bool believe(struct rem_sync *sync, struct rem_ranges *vanished,
+		    bool *sure_r)
 {
 	struct rem_ranges uids = { 0 }, gone = { 0 };
-	bool good, ok = true;
+	bool good = false, ok = true;
 	unsigned int i;
 
 	for (i = 0; i < 2 && ok; i++) {
@@ -153,6 +157,7 @@ static bool believe(struct rem_sync *sync, struct rem_ranges *vanished)
 			gone = (struct rem_ranges){ 0 };
 		}
 	}
+	*sure_r = ok && good && rem_ranges_size(&uids) >= sync->view.exists;
 	rem_ranges_free(&gone);
 	rem_ranges_free(&uids);
 	return ok;
@@ -169,18 +174,22 @@ static bool is_alone(const struct rem_sync *sync, struct rem_box *box)
 	return sync->ahead == 0;
 }
 
+/* *sure_r false: the server contradicts itself, and nothing was done. */
 static bool take_vanished(struct rem_sync *sync, const struct rem_pull *pull,
-			  bool listed)
+			  bool listed, bool *sure_r)
 {
 	struct rem_view *view = &sync->view;
 	struct rem_ranges vanished = view->vanished;
 	uint64_t among, all;
-	bool ok = true;
+	bool ok = true, doubt = false;
 
+	*sure_r = true;
 	view->vanished = (struct rem_ranges){ 0 };
 	/* What we sent since the last pull may be gone before we saw it. */
 	if ((listed && !view->search_broken) || !pull->box->none_above) {
 		rem_ranges_sort(&view->found);
+		doubt = pull->search != 0 &&
+			rem_ranges_size(&view->found) < view->exists;
 		ok = find_missing(sync, &view->found,
 				  listed ? 1 : pull->box->row.uidnext,
 				  &vanished);
@@ -188,7 +197,7 @@ static bool take_vanished(struct rem_sync *sync, const struct rem_pull *pull,
 	rem_ranges_sort(&vanished);
 	if (ok && vanished.count > 0)
 		ok = count_rows(sync, &vanished, &among, &all);
-	if (ok && vanished.count > 0 && among * 2 > all) {
+	if (ok && vanished.count > 0 && (doubt || among * 2 > all)) {
 		if (!is_alone(sync, pull->box)) {
 			rem_ranges_free(&vanished);
 			return true;
@@ -197,9 +206,9 @@ static bool take_vanished(struct rem_sync *sync, const struct rem_pull *pull,
 			 "%s: %" PRIu64 " of %" PRIu64
 			 " messages are gone: asking again",
 			 pull->box->path, among, all);
-		ok = believe(sync, &vanished);
+		ok = believe(sync, &vanished, sure_r);
 	}
-	if (ok)
+	if (ok && *sure_r)
 		ok = rem_apply_vanished(sync, &vanished);
 	rem_ranges_free(&vanished);
 	return ok;
@@ -268,7 +277,7 @@ static bool take_rest(struct rem_sync *sync, const struct rem_pull *pull)
 {
 	struct rem_view *view = &sync->view;
 	enum imap_err flags = IMAP_OK, search = IMAP_OK, fetch;
-	bool listed = pull->flags != 0;
+	bool listed = pull->flags != 0, sure;
 
 	view->keep = false;
 	if (!rem_apply_seen(sync))
@@ -284,13 +293,23 @@ static bool take_rest(struct rem_sync *sync, const struct rem_pull *pull)
 		return true;
 	if (!rem_apply_held(sync) ||
 	    !take_vanished(sync, pull,
-			   listed && flags == IMAP_OK && search == IMAP_OK))
+			   listed && flags == IMAP_OK && search == IMAP_OK,
+			   &sure))
 		return false;
 	if (pull->box->alone)
 		return true;
 	if (view->expunged)
 		pull->box->unsettled = true;
-	if (flags != IMAP_OK || search != IMAP_OK)
+	if (!sure)
+		pull->box->unsettled = true;
+	if (!sure)
+		rem_box_set_error(pull->box, "the server's list of messages "
+					     "is not all that it has");
+	else if (flags != IMAP_OK || search != IMAP_OK || fetch != IMAP_OK)
+		rem_box_set_error(pull->box, "the server did not tell what is "
+					     "in it");
+	/* What it has not told it is asked for again. */
+	if (pull->box->error != NULL)
 		return true;
 	pull->box->pulled = true;
 	pull->box->none_above = true;

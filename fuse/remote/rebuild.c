@@ -76,8 +76,38 @@ static enum sqb_err load(struct rebuild *r)
 	return err == SQB_OK ? end : err;
 }
 
-/* All that the server has, twice if it is much less than there was. */
-static bool fetch_all(struct rebuild *r)
+static int by_uid(const void *a, const void *b)
+{
+	const struct rem_seen *x = a, *y = b;
+
+	if (x->uid != y->uid)
+		return x->uid < y->uid ? -1 : 1;
+	return (int)y->has_size - (int)x->has_size;
+}
+
+/* Each UID once; those without a size are news of flags, told again later. */
+static void drop_doubles(struct rem_view *view)
+{
+	struct rem_seen *list = view->seen;
+	size_t i, n = 0;
+
+	if (view->seen_count > 0)
+		qsort(list, view->seen_count, sizeof(*list), by_uid);
+	for (i = 0; i < view->seen_count; i++) {
+		if (list[i].has_size &&
+		    (n == 0 || list[n - 1].uid != list[i].uid))
+			list[n++] = list[i];
+		else
+			free(list[i].keywords);
+	}
+	view->seen_count = n;
+}
+
+/*
+ * All that the server has, twice if it is much less than there was.  *good_r:
+ * it gave that, and it is as many as it says there are.
+ */
+static bool fetch_all(struct rebuild *r, bool *good_r)
 {
 	struct rem_sync *sync = r->sync;
 	struct rem_view *view = &sync->view;
@@ -95,7 +125,9 @@ static bool fetch_all(struct rebuild *r)
 		if (!rem_wait(sync, imap_command_send(sync->client), &err,
 			      NULL))
 			return false;
-		if (view->seen_count * 2 >= r->count)
+		drop_doubles(view);
+		*good_r = err == IMAP_OK && view->seen_count >= view->exists;
+		if (*good_r && view->seen_count * 2 >= r->count)
 			break;
 	}
 	return true;
@@ -207,6 +239,16 @@ static bool is_kept(const struct rebuild *r, const struct local *local)
 	return local->sending || (r->went_back && local->change.has_digest);
 }
 
+/* What the server has lost goes there again, if it is here. */
+static void look_for_kept(struct rebuild *r)
+{
+	size_t i;
+
+	for (i = 0; i < r->count && r->went_back; i++)
+		if (r->locals[i].seen == NULL)
+			rem_digest_here(r->sync, &r->locals[i].change);
+}
+
 static enum sqb_err put_local(struct rebuild *r, struct sqb_store *st,
 			      const struct local *local)
 {
@@ -270,11 +312,13 @@ static bool put_all(struct rebuild *r)
 	for (i = 0; i < r->count && err == SQB_OK; i++)
 		err = put_local(r, st, &r->locals[i]);
 	for (i = 0; i < view->seen_count && err == SQB_OK; i++)
-		if (!r->taken[i] && view->seen[i].has_size)
+		if (!r->taken[i])
 			err = rem_append_seen(st, box, &view->seen[i]);
 	if (err == SQB_OK) {
 		box->row.uidvalidity = view->uidvalidity;
-		box->row.uidnext = view->last_uid + 1;
+		box->row.uidnext = view->last_uid;
+		if (view->last_uid < UINT32_MAX)
+			box->row.uidnext++;
 		if (view->uidnext > view->last_uid)
 			box->row.uidnext = view->uidnext;
 		box->row.highestmodseq = view->highestmodseq;
@@ -289,18 +333,31 @@ bool rem_rebuild(struct rem_sync *sync, bool went_back)
 	struct rem_view *view = &sync->view;
 	struct rebuild r = { .sync = sync, .went_back = went_back };
 	enum sqb_err err = load(&r);
-	bool ok;
+	bool ok, good = false;
 
 	view->last_uid = 0;
 	if (err != SQB_OK)
 		(void)rem_fail_store(sync, sync->st, err);
-	ok = err == SQB_OK && fetch_all(&r);
+	ok = err == SQB_OK && fetch_all(&r, &good);
+	if (ok && !good) {
+		rem_box_set_error(view->box, "its UIDs have changed, and the "
+					     "server did not tell what is in "
+					     "it");
+		rem_note(sync, REM_WARNING, "%s: %s", view->box->path,
+			 view->box->error);
+		rem_view_drop_seen(view);
+		view->keep = false;
+		view->box = NULL;
+		rebuild_free(&r);
+		return true;
+	}
 	if (ok && r.count > 0)
 		qsort(r.locals, r.count, sizeof(*r.locals), by_size);
 	r.taken = sqb_xcalloc(view->seen_count + 1, sizeof(*r.taken));
 	ok = ok && fetch_digests(&r);
 	if (ok) {
 		match(&r);
+		look_for_kept(&r);
 		ok = put_all(&r);
 	}
 	if (ok)

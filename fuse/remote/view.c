@@ -45,6 +45,9 @@ static const struct {
 	{ "\\Draft", SQB_DRAFT },
 };
 
+/* So many keywords of a message are looked at, not the rest. */
+#define KEYWORDS_MAX 200
+
 /* The flags of a list; *star_r may be NULL. */
 static unsigned int take_flags(const struct imap_value *v, char **keywords_r,
 			       bool *star_r)
@@ -52,7 +55,7 @@ static unsigned int take_flags(const struct imap_value *v, char **keywords_r,
 	unsigned int flags = 0;
 	char *keywords = NULL, *more;
 	const char *name;
-	size_t i;
+	size_t i, count = 0;
 
 	for (; v != NULL; v = v->next) {
 		name = imap_value_text(v);
@@ -64,7 +67,8 @@ static unsigned int take_flags(const struct imap_value *v, char **keywords_r,
 		     i++)
 			if (strcasecmp(name, system_flags[i].name) == 0)
 				flags |= system_flags[i].flag;
-		if (name[0] == '\\' || strlen(name) > SQB_KEYWORD_MAX)
+		if (name[0] == '\\' || strlen(name) > SQB_KEYWORD_MAX ||
+		    count++ >= KEYWORDS_MAX)
 			continue; /* \Recent, and whatever is invented */
 		more = sqb_xasprintf("%s%s ", keywords == NULL ? "" : keywords,
 				     name);
@@ -110,7 +114,8 @@ static bool take_fetch(struct rem_view *view,
 	seen->has_flags = fetch.has_flags;
 	seen->has_size = fetch.has_size;
 	seen->has_date = fetch.has_date;
-	seen->size = fetch.size;
+	seen->size = fetch.size < SQB_ABSENT_SIZE_MAX ? fetch.size
+						      : SQB_ABSENT_SIZE_MAX;
 	seen->date = fetch.date;
 	if (fetch.has_flags)
 		seen->flags = take_flags(fetch.flags, &seen->keywords, NULL);
@@ -150,6 +155,7 @@ static void take_code(struct rem_view *view,
 	} else if (strcmp(response->code, "READ-ONLY") == 0) {
 		view->readonly = true;
 	} else if (imap_copyuid_get(response, &uidvalidity, &from, &to)) {
+		view->copied_validity = uidvalidity;
 		take_set(&from, &view->copied_from, NULL);
 		take_set(&to, &view->copied_to, NULL);
 	} else if (strcmp(response->code, "PERMANENTFLAGS") == 0 &&
@@ -160,6 +166,34 @@ static void take_code(struct rem_view *view,
 		view->permanent =
 			take_flags(args->first, &view->permanent_keywords,
 				   &view->any_keyword);
+	}
+}
+
+static void take_vanished(struct rem_view *view, struct imap_uidset *set,
+			  bool earlier)
+{
+	uint32_t lo, hi;
+	uint64_t size;
+
+	while (imap_uidset_next(set, &lo, &hi)) {
+		size = (uint64_t)hi - lo + 1;
+		if (!earlier)
+			view->exists -= size < view->exists ? (uint32_t)size
+							    : view->exists;
+		if (!view->ignore)
+			rem_ranges_add(&view->vanished, lo, hi);
+	}
+}
+
+static void take_number(struct rem_view *view,
+			const struct imap_response *response)
+{
+	if (strcmp(response->name, "EXPUNGE") == 0) {
+		view->expunged = true;
+		view->exists -= view->exists > 0;
+	} else if (strcmp(response->name, "EXISTS") == 0) {
+		view->arrived = true;
+		view->exists = response->number;
 	}
 }
 
@@ -177,8 +211,7 @@ bool rem_view_take(struct rem_view *view, const struct imap_response *response)
 	if (take_fetch(view, response))
 		return true;
 	if (imap_vanished_get(response, &earlier, &set)) {
-		if (!view->ignore)
-			take_set(&set, &view->vanished, NULL);
+		take_vanished(view, &set, earlier);
 		return true;
 	}
 	if (imap_search_get(response, &set)) {
@@ -186,10 +219,7 @@ bool rem_view_take(struct rem_view *view, const struct imap_response *response)
 		return true;
 	}
 	if (response->has_number && response->name != NULL) {
-		if (strcmp(response->name, "EXPUNGE") == 0)
-			view->expunged = true;
-		if (strcmp(response->name, "EXISTS") == 0)
-			view->arrived = true;
+		take_number(view, response);
 		return true;
 	}
 	return false;

@@ -55,6 +55,8 @@ struct rem_view {
 	struct rem_ranges vanished;
 	struct rem_ranges found; /* by SEARCH, or all FETCHed if listing */
 	struct rem_ranges copied_from, copied_to; /* COPYUID, in its order */
+	uint32_t copied_validity;
+	uint32_t exists; /* messages, as far as it was told */
 	bool search_broken;
 	bool expunged;     /* EXPUNGE, by a number we do not map */
 	bool arrived;      /* a message we know too little of */
