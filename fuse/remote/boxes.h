@@ -18,6 +18,7 @@ struct rem_listed {
 	uint64_t highestmodseq;
 	char *mailboxid; /* own; NULL: not told */
 	bool taken;      /* a row has it */
+	bool twin;       /* another has the same path */
 };
 
 struct rem_box {

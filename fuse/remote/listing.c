@@ -114,6 +114,32 @@ static void put_in_order(struct rem_listing *listing)
 	listing->count = n + 1;
 }
 
+static int by_path(const void *a, const void *b)
+{
+	const struct rem_listed *x = *(struct rem_listed *const *)a;
+	const struct rem_listed *y = *(struct rem_listed *const *)b;
+	int diff = strcmp(x->path, y->path);
+
+	return diff != 0 ? diff : strcmp(x->name, y->name);
+}
+
+/* Of those with one path here, "INBOX" and "inbox", all but the first. */
+static void mark_twins(struct rem_listing *listing)
+{
+	struct rem_listed **list;
+	size_t i;
+
+	list = sqb_xcalloc(listing->count + 1, sizeof(struct rem_listed *));
+	for (i = 0; i < listing->count; i++)
+		list[i] = &listing->list[i];
+	if (listing->count > 0)
+		qsort(list, listing->count, sizeof(struct rem_listed *),
+		      by_path);
+	for (i = 1; i < listing->count; i++)
+		list[i]->twin = strcmp(list[i]->path, list[i - 1]->path) == 0;
+	free(list);
+}
+
 static bool ask_status(struct rem_sync *sync, struct rem_listing *listing)
 {
 	unsigned int *sent = sqb_xcalloc(STATUS_AHEAD, sizeof(*sent));
@@ -157,6 +183,7 @@ bool rem_listing_end(struct rem_sync *sync,
 	sync->listing = listing;
 	ok = rem_wait(sync, commands->list, &err, NULL);
 	put_in_order(listing);
+	mark_twins(listing);
 	if (ok && commands->lsub != 0)
 		ok = rem_wait(sync, commands->lsub, &lsub, NULL);
 	if (ok && err == IMAP_OK && !has_list_status(sync))

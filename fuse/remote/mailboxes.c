@@ -201,14 +201,14 @@ static enum sqb_err gone(struct rem_sync *sync, struct sqb_store *st,
 
 enum fate { SAME, RENAMED, GONE, REVIVED };
 
-/* What became of it at the server. */
-static enum fate fate_of(struct rem_box *box)
+/* What became of it at the server; whole: what is not listed is gone. */
+static enum fate fate_of(struct rem_box *box, bool whole)
 {
 	const struct rem_listed *listed = box->listed;
 	bool was_there = box->row.uidvalidity != 0;
 
 	if (listed == NULL)
-		return GONE;
+		return whole ? GONE : SAME;
 	if (box->exists && (listed->flags & IMAP_LIST_NOSELECT) != 0 &&
 	    !box->noselect && was_there)
 		return GONE; /* it was deleted, and has children */
@@ -244,16 +244,30 @@ static enum sqb_err take_fate(struct rem_sync *sync, struct sqb_store *st,
 	return err;
 }
 
+/* A list without INBOX, which no account can lose, is not all. */
+static bool is_whole(struct rem_sync *sync)
+{
+	const struct rem_box *inbox = rem_box_by_path(&sync->boxes, "INBOX");
+	bool whole = inbox == NULL || inbox->listed != NULL;
+
+	if (!whole)
+		rem_note(sync, REM_WARNING,
+			 "the server's list of folders has no INBOX: what is "
+			 "not in it is kept");
+	return whole;
+}
+
 /* What the server has done to those that we know. */
 static bool take_old(struct rem_sync *sync)
 {
 	struct sqb_store *st = NULL;
 	enum sqb_err err = SQB_OK;
+	bool whole = is_whole(sync);
 	enum fate fate;
 	size_t i = 0;
 
 	while (i < sync->boxes.count && err == SQB_OK) {
-		fate = fate_of(sync->boxes.list[i]);
+		fate = fate_of(sync->boxes.list[i], whole);
 		if (fate != SAME && st == NULL)
 			st = rem_txn_begin(sync);
 		if (fate != SAME && st == NULL)
@@ -300,6 +314,26 @@ static enum sqb_err make_here(struct sqb_store *st, struct rem_box *box,
 	return err;
 }
 
+/* Is it to be where another of the server's is?  Known ones are in order. */
+static enum sqb_err is_second(struct rem_sync *sync, struct sqb_store *st,
+			      size_t known, const struct rem_listed *listed,
+			      bool *second_r)
+{
+	const struct rem_boxes old = { .list = sync->boxes.list,
+				       .count = known };
+	struct sqb_mailbox_id id;
+	enum sqb_err err = sqb_mailbox_find(st, listed->path, &id);
+
+	*second_r = listed->twin ||
+		    (err == SQB_OK && rem_box_by_id(&old, id) != NULL);
+	if (*second_r)
+		rem_note(sync, REM_WARNING,
+			 "%s: two folders of the server have this name here, "
+			 "one is not shown",
+			 listed->path);
+	return err == SQB_NOTFOUND ? SQB_OK : err;
+}
+
 /* Mailboxes that we do not know.  One of the same name here is the same. */
 static bool take_new(struct rem_sync *sync, struct rem_listing *listing)
 {
@@ -307,7 +341,8 @@ static bool take_new(struct rem_sync *sync, struct rem_listing *listing)
 	enum sqb_err err = SQB_OK;
 	struct rem_listed *listed;
 	struct rem_box *box;
-	size_t i;
+	size_t known = sync->boxes.count, i;
+	bool second;
 
 	for (i = 0; i < listing->count && err == SQB_OK; i++) {
 		listed = &listing->list[i];
@@ -317,6 +352,9 @@ static bool take_new(struct rem_sync *sync, struct rem_listing *listing)
 			st = rem_txn_begin(sync);
 		if (st == NULL)
 			return false;
+		err = is_second(sync, st, known, listed, &second);
+		if (err != SQB_OK || second)
+			continue;
 		listed->taken = true;
 		box = rem_boxes_add(&sync->boxes);
 		rem_box_set_name(box, listed->name, listed->path);

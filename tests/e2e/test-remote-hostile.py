@@ -8,7 +8,7 @@ with an honest server makes all well."""
 import unittest
 
 import harness
-from fakeserver import FakeServer, Mail
+from fakeserver import Box, FakeServer, Mail
 from mails import mail
 from remote import Replica
 
@@ -83,6 +83,27 @@ class Copies(HostileCase):
 
 
 class Listings(HostileCase):
+    def test_no_inbox(self):
+        self.fill(self.inbox, 'one', 'two')
+        self.sync()
+        self.server.lie(r'LIST', '%t OK that is all\r\n')
+        self.replica.run()
+        self.server.be_honest()
+        self.sync()
+        self.assert_both('INBOX', 'one', 'two')
+
+    def test_two_names_that_are_one_here(self):
+        self.fill(self.inbox, 'one')
+        other = self.server.boxes['inbox'] = Box(self.inbox.validity)
+        self.fill(other, 'two', 'three')
+        self.sync()
+        self.assert_both('INBOX', 'one')
+        self.replica.write('expunge', 'INBOX', 1, 1)
+        self.sync()
+        self.assertEqual(self.there(), [])
+        self.assertEqual(self.there('inbox'),
+                         sorted([mail('two'), mail('three')]))
+
     def test_an_empty_search(self):
         self.fill(self.inbox, 'one', 'two', 'three')
         self.sync()
