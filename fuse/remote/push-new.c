@@ -150,33 +150,55 @@ static int by_source(const void *a, const void *b)
 	       (x->remote_uid < y->remote_uid);
 }
 
-/* What COPYUID says became of them: by pairs, in the order told. */
-static void take_copyuid(struct rem_view *view, struct source *list,
-			 size_t count)
+/* The place of a UID in a list of ranges; false: it is not there. */
+static bool place_of(const struct rem_ranges *ranges, uint32_t uid,
+		     uint64_t *place_r)
 {
-	const struct rem_range *to = view->copied_to.list, *from;
-	uint64_t uid, left = 0, next = 0;
-	size_t i, k, j = 0;
+	const struct rem_range *r;
+	uint64_t place = 0;
+	size_t i;
 
-	for (i = 0; i < count; i++)
-		list[i].change->remote_uid = 0;
-	for (i = 0; i < view->copied_from.count; i++) {
-		from = &view->copied_from.list[i];
-		for (uid = from->lo; uid <= from->hi; uid++) {
-			if (left == 0 && j == view->copied_to.count)
-				return; /* fewer than there should be */
-			if (left == 0) {
-				next = to[j].lo;
-				left = (uint64_t)to[j].hi - to[j].lo + 1;
-				j++;
-			}
-			for (k = 0; k < count; k++)
-				if (list[k].remote_uid == uid)
-					list[k].change->remote_uid =
-						(uint32_t)next;
-			next++;
-			left--;
+	for (i = 0; i < ranges->count; i++) {
+		r = &ranges->list[i];
+		if (uid >= r->lo && uid <= r->hi) {
+			*place_r = place + (uid - r->lo);
+			return true;
 		}
+		place += (uint64_t)r->hi - r->lo + 1;
+	}
+	return false;
+}
+
+/* And the UID at a place; 0: there are not so many. */
+static uint32_t uid_at(const struct rem_ranges *ranges, uint64_t place)
+{
+	const struct rem_range *r;
+	uint64_t size;
+	size_t i;
+
+	for (i = 0; i < ranges->count; i++) {
+		r = &ranges->list[i];
+		size = (uint64_t)r->hi - r->lo + 1;
+		if (place < size)
+			return r->lo + (uint32_t)place;
+		place -= size;
+	}
+	return 0;
+}
+
+/* What COPYUID says became of them: by pairs, in the order told. */
+static void take_copyuid(const struct rem_view *view, const struct rem_box *box,
+			 struct source *list, size_t count)
+{
+	uint64_t place;
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		list[i].change->remote_uid = 0;
+		if (view->copied_validity == box->row.uidvalidity &&
+		    place_of(&view->copied_from, list[i].remote_uid, &place))
+			list[i].change->remote_uid =
+				uid_at(&view->copied_to, place);
 	}
 }
 
@@ -247,7 +269,7 @@ static bool copy_some(struct rem_sync *sync, struct rem_box *box,
 	if (ok && err == IMAP_OK) {
 		if (response != NULL && response->code != NULL)
 			(void)rem_view_take(&sync->view, response);
-		take_copyuid(&sync->view, list, count);
+		take_copyuid(&sync->view, box, list, count);
 		ok = rem_push_sent(sync, box, changes, count);
 		if (ok && list[0].move)
 			ok = forget_sources(sync, list, count);
@@ -287,6 +309,22 @@ static bool copy_all(struct rem_sync *sync, struct rem_box *box,
 	return true;
 }
 
+/* It was sent, answered with OK, and is not there: not again and again. */
+static bool plan_change(struct rem_sync *sync, struct rem_box *box,
+			struct rem_change *change, struct plan *plan)
+{
+	if (change->gone)
+		return txn_row(sync, box, change, false);
+	if (change->kind == REM_SENDING &&
+	    rem_push_was_answered(sync, box, change->uid)) {
+		rem_hold_body(sync, change->body);
+		return rem_push_refused(sync, box, &change, 1,
+					"the server said OK, and does not "
+					"have it");
+	}
+	return plan_one(sync, box, change, plan);
+}
+
 static bool make_plan(struct rem_sync *sync, struct rem_box *box,
 		      struct rem_diff *diff, struct plan *plan)
 {
@@ -298,8 +336,7 @@ static bool make_plan(struct rem_sync *sync, struct rem_box *box,
 		if (change->kind != REM_NEW && change->kind != REM_SENDING &&
 		    change->kind != REM_REFUSED_MESSAGE)
 			continue;
-		if (change->gone ? !txn_row(sync, box, change, false)
-				 : !plan_one(sync, box, change, plan))
+		if (!plan_change(sync, box, change, plan))
 			return false;
 	}
 	return true;

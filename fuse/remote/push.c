@@ -113,9 +113,49 @@ bool rem_push_sending(struct rem_sync *sync, struct rem_box *box,
 	return set_rows(sync, box, list, count, SQB_REMOTE_SENDING, NULL);
 }
 
+struct rem_answered {
+	struct sqb_mailbox_id box;
+	uint32_t uid;
+};
+
+static void note_answered(struct rem_sync *sync, const struct rem_box *box,
+			  const struct rem_change *change)
+{
+	sync->answered =
+		sqb_xgrow(sync->answered, sync->answered_count,
+			  &sync->answered_alloc, sizeof(*sync->answered));
+	sync->answered[sync->answered_count++] =
+		(struct rem_answered){ box->row.id, change->uid };
+	rem_hold_body(sync, change->body);
+}
+
+bool rem_push_was_answered(struct rem_sync *sync, const struct rem_box *box,
+			   uint32_t uid)
+{
+	struct rem_answered *list = sync->answered;
+	size_t i;
+
+	for (i = 0; i < sync->answered_count; i++) {
+		if (list[i].box.n != box->row.id.n || list[i].uid != uid)
+			continue;
+		list[i] = list[--sync->answered_count];
+		return true;
+	}
+	return false;
+}
+
 bool rem_push_sent(struct rem_sync *sync, struct rem_box *box,
 		   struct rem_change *const *list, size_t count)
 {
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		/* What has just come has no UID that was there before. */
+		if (list[i]->remote_uid < box->row.uidnext)
+			list[i]->remote_uid = 0;
+		if (list[i]->remote_uid == 0)
+			note_answered(sync, box, list[i]);
+	}
 	sync->pushed += (unsigned int)count;
 	box->none_above = false;
 	return set_rows(sync, box, list, count, SQB_REMOTE_SYNCED, NULL);

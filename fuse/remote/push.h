@@ -23,9 +23,18 @@ bool rem_push_appends(struct rem_sync *sync, struct rem_box *box,
  */
 bool rem_push_sending(struct rem_sync *sync, struct rem_box *box,
 		      struct rem_change *const *list, size_t count);
-/* They were: remote_uid is known; 0: it is not. */
+/*
+ * They were: remote_uid is known; 0: it is not, and is made so where it cannot
+ * be true.  Those are held: nothing may go elsewhere until they were seen.
+ */
 bool rem_push_sent(struct rem_sync *sync, struct rem_box *box,
 		   struct rem_change *const *list, size_t count);
+/*
+ * Was it answered with OK, without a UID?  Who asks has looked for it since, in
+ * vain: the answer is given once.
+ */
+bool rem_push_was_answered(struct rem_sync *sync, const struct rem_box *box,
+			   uint32_t uid);
 /* They were refused: kept here, and not tried again until asked for. */
 bool rem_push_refused(struct rem_sync *sync, struct rem_box *box,
 		      struct rem_change *const *list, size_t count,

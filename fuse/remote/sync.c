@@ -35,6 +35,7 @@ void rem_sync_deinit(struct rem_sync *sync)
 	rem_diff_free(&sync->diff);
 	rem_moved_forget(sync);
 	free(sync->held);
+	free(sync->answered);
 	free(sync->given_up);
 	free(sync->why);
 	if (sync->st != NULL)

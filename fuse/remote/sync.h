@@ -35,6 +35,8 @@ struct rem_sync {
 	struct rem_orphans *orphans;    /* own; see moved.c */
 	struct sqb_body_id *held;       /* own; see push.h */
 	size_t held_count, held_alloc;
+	struct rem_answered *answered; /* own; see push.h */
+	size_t answered_count, answered_alloc;
 	struct rem_listing *listing;   /* foreign: where LIST data go */
 	struct rem_fetch *fetch;       /* foreign: where bodies go */
 	struct rem_digests *digests;   /* foreign: where headers go */

@@ -12,6 +12,8 @@ from fakeserver import Box, FakeServer, Mail
 from mails import mail
 from remote import Replica
 
+ALL = 'UIDPLUS MOVE'
+
 
 class HostileCase(unittest.TestCase):
     capabilities = ''
@@ -114,6 +116,18 @@ class Listings(HostileCase):
 
 
 class Numbers(HostileCase):
+    def test_a_size_without_bound(self):
+        self.fill(self.inbox, 'one', 'two')
+        self.inbox.mails[1].size = 2**63 - 1
+        self.sync()
+        self.assert_both('INBOX', 'one', 'two')
+
+    def test_keywords_without_bound(self):
+        self.fill(self.inbox, 'one', 'two')
+        self.inbox.mails[1].flags = {f'k{n}' for n in range(100000)}
+        self.sync()
+        self.assertEqual(len(self.replica.dump()['INBOX'].mails), 2)
+
     def test_one_uid_twice(self):
         self.fill(self.inbox, 'one', 'two')
         self.sync()
@@ -125,6 +139,114 @@ class Numbers(HostileCase):
         self.server.lie(r'UID FETCH 1:\*', twice)
         self.sync()
         self.assert_both('INBOX', 'one', 'two')
+
+
+class Appends(HostileCase):
+    def test_ok_and_nothing_done(self):
+        self.sync()
+        self.replica.append('INBOX', mail('one'))
+        self.server.lie(r'APPEND', '%t OK done\r\n')
+        self.sync()
+        self.sync()
+        self.assertLess(self.server.count('APPEND'), 3)
+        self.assertEqual(self.here(), [mail('one')])
+        self.server.be_honest()
+        self.sync('--retry')
+        self.assert_both('INBOX', 'one')
+
+    def test_another_size(self):
+        """The server adds a header, and tells no UIDs."""
+        self.sync()
+        self.replica.append('INBOX', mail('one'))
+
+        def changed(session, _match):
+            self.inbox.add(Mail(b'X-Seen-By: me\r\n' + mail('one')))
+            return '%t OK done\r\n'
+        self.server.lie(r'APPEND', changed)
+        for _ in range(3):
+            self.sync()
+        self.assertEqual(len(self.inbox.mails), 1)
+
+    def test_appenduid_of_another(self):
+        self.fill(self.inbox, 'one')
+        self.sync()
+        self.replica.append('INBOX', mail('two'))
+
+        def lie(session, _match):
+            self.fill(self.inbox, 'two')
+            return '%t OK [APPENDUID 1 1] done\r\n'
+        self.server.lie(r'APPEND', lie)
+        self.sync()
+        self.assert_both('INBOX', 'one', 'two')
+
+
+class Moves(HostileCase):
+    capabilities = ALL
+
+    def setUp(self):
+        super().setUp()
+        self.fill(self.inbox, 'one', 'two')
+        self.server.boxes['a'] = Box(7)
+
+    def move(self, *options):
+        """Not fetched, moved here; a pass."""
+        self.replica.sync()
+        self.replica.write('move', 'INBOX', 1, 'a')
+        self.replica.sync(*options)
+
+    def assert_not_lost(self):
+        self.server.be_honest()
+        self.replica.sync('--retry')
+        self.sync()
+        self.assertEqual(sorted(set(self.there()) | set(self.there('a'))),
+                         sorted([mail('one'), mail('two')]))
+        self.assertEqual(sorted(set(self.here()) | set(self.here('a'))),
+                         sorted([mail('one'), mail('two')]))
+
+    def test_ok_and_nothing_done(self):
+        self.server.lie(r'UID (COPY|MOVE)', '%t OK done\r\n')
+        self.move()
+        self.assert_not_lost()
+
+    def test_copyuid_of_all(self):
+        """No more than what was asked for is looked for in it."""
+        def lie(session, match):
+            session.do_uid_copy('1 a', b'', match[1] == 'MOVE')
+            return '%t OK [COPYUID 7 1:4294967295 1:4294967295] done\r\n'
+        self.server.lie(r'UID (COPY|MOVE)', lie)
+        self.move()
+        self.assert_not_lost()
+
+    def test_copyuid_of_another_mailbox(self):
+        def lie(session, match):
+            session.do_uid_copy('1 a', b'', match[1] == 'MOVE')
+            return '%t OK [COPYUID 9 1 77] done\r\n'
+        self.server.lie(r'UID (COPY|MOVE)', lie)
+        self.move()
+        self.assert_not_lost()
+        self.assertEqual(self.there('a'), [mail('one')])
+
+    def test_refused_in_the_middle(self):
+        def lie(session, _match):
+            session.do_uid_copy('1 a', b'', True)
+            return '%t NO no more\r\n'
+        self.server.lie(r'UID (COPY|MOVE)', lie)
+        self.move()
+        self.assert_not_lost()
+
+    def test_ended_in_the_middle(self):
+        def lie(session, _match):
+            session.do_uid_copy('1 a', b'', True)
+            return '* BYE\r\n'
+        self.server.lie(r'UID (COPY|MOVE)', lie, 1)
+        self.replica.sync()
+        self.replica.write('move', 'INBOX', 1, 'a')
+        self.assertEqual(self.replica.run()[0], 1)
+        self.assert_not_lost()
+
+
+class MovesWithoutUids(Moves):
+    capabilities = 'MOVE'
 
 
 if __name__ == '__main__':
