@@ -5,6 +5,8 @@
 what changes at either end is the same at both after a pass, the next one does
 nothing."""
 
+import contextlib
+
 import harness
 from mails import mail
 from remote import DIED, Replica, folders, there
@@ -584,8 +586,11 @@ class Converge(RemoteCase):
         elif what < 0.9:
             replica.write('copy', box, uid, other)
         else:
-            self.removed.add(replica.writer.body(box, uid))
-            replica.write('expunge', box, uid, uid)
+            # What a cut pass has left to fetch could not be told by its
+            # octets, and is not removed.
+            with contextlib.suppress(Failed):
+                self.removed.add(replica.writer.body(box, uid))
+                replica.write('expunge', box, uid, uid)
 
     def before_sync(self, rng):
         pass
