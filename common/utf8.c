@@ -52,3 +52,17 @@ size_t sqb_utf8_put(uint32_t c, char out[4])
 	out[0] = (char)(lead[size] | c);
 	return size;
 }
+
+void sqb_utf8_printable(char *text)
+{
+	const char *next;
+	uint32_t c;
+
+	while (*text != '\0') {
+		next = sqb_utf8_next(text, &c);
+		if (next == NULL || c < 0x20 || (c >= 0x7f && c < 0xa0))
+			*text++ = '?';
+		else
+			text += next - text;
+	}
+}

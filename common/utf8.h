@@ -15,4 +15,10 @@ const char *sqb_utf8_next(const char *s, uint32_t *char_r);
 /* A character in UTF-8: 1 to 4 octets, whose number it returns. */
 size_t sqb_utf8_put(uint32_t c, char out[4]);
 
+/*
+ * Words of others, for a terminal or a log: octets of control characters, and
+ * those that are not UTF-8, become '?'.
+ */
+void sqb_utf8_printable(char *text);
+
 #endif

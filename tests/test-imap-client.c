@@ -3,6 +3,7 @@
 /*
  * The IMAP client against a server that follows a script.
  */
+#include "common/utf8.h"
 #include "fuse/imap/client-private.h"
 #include "tests/fake-imap.h"
 #include "tests/support.h"
@@ -874,6 +875,16 @@ END_TEST
 
 #define ROWS(table) ((int)(sizeof(table) / sizeof((table)[0])))
 
+START_TEST(words_of_a_server_do_nothing_to_a_terminal)
+{
+	char text[] = "[ALERT] caf\xc3\xa9 \033[2J\177\xc2\x9b\x9b"
+		      "0m";
+
+	sqb_utf8_printable(text);
+	ck_assert_str_eq(text, "[ALERT] caf\xc3\xa9 ?[2J????0m");
+}
+END_TEST
+
 static TCase *test_commands(void)
 {
 	TCase *tc = tcase_create("commands");
@@ -905,6 +916,7 @@ static TCase *test_failures(void)
 	tcase_add_loop_test(tc, a_server_is_not_waited_for_for_ever, 0, 2);
 	tcase_add_test(tc, a_wait_that_was_interrupted_is_waited_again);
 	tcase_add_test(tc, a_command_is_sent_to_its_end_until_it_is_stopped);
+	tcase_add_test(tc, words_of_a_server_do_nothing_to_a_terminal);
 	tcase_add_test(tc, a_flood_is_stopped);
 	tcase_add_test(tc, a_flood_while_a_command_is_sent_is_stopped);
 	tcase_add_loop_test(tc, a_connection_is_cut_at_every_octet, 0, 4);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "common/utf8.h"
 #include "fuse/imap/client-private.h"
 
 /* A login is some answers long; so many timeouts are enough for all. */
@@ -131,6 +132,7 @@ static int on_debug(CURL *easy, curl_infotype type, char *data, size_t size,
 	memcpy(t->refusal, word, size);
 	t->refusal[size] = '\0';
 	t->refusal[strcspn(t->refusal, "\r\n")] = '\0';
+	sqb_utf8_printable(t->refusal);
 	return 0;
 }
 

@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "common/mem.h"
+#include "common/utf8.h"
 #include "fuse/imap/client-private.h"
 
 int64_t imap_now(void)
@@ -22,21 +23,13 @@ int64_t imap_now(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* What a server says is shown to people, and one line. */
-static void make_printable(char *text)
-{
-	for (; *text != '\0'; text++)
-		if ((unsigned char)*text < ' ' || *text == '\177')
-			*text = '?';
-}
-
 static void __attribute__((format(printf, 2, 0)))
 say(struct imap_client *client, const char *format, va_list args)
 {
 	char text[512];
 
 	(void)vsnprintf(text, sizeof(text), format, args);
-	make_printable(text);
+	sqb_utf8_printable(text);
 	free(client->why);
 	client->why = sqb_xstrdup(text);
 }

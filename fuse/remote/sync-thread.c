@@ -8,6 +8,7 @@
 #include <sys/random.h>
 
 #include "common/mem.h"
+#include "common/utf8.h"
 #include "fuse/remote/pull.h"
 #include "fuse/remote/remote-private.h"
 
@@ -29,11 +30,9 @@ unsigned int rem_back_off(unsigned int failures)
 
 void rem_keep_error(struct rem *rem, const char *text)
 {
-	char *copy = sqb_xstrdup(text), *p;
+	char *copy = sqb_xstrdup(text);
 
-	for (p = copy; *p != '\0'; p++)
-		if ((unsigned char)*p < ' ' || *p == 0x7f)
-			*p = '?';
+	sqb_utf8_printable(copy);
 	free(rem->last_error);
 	rem->last_error = copy;
 	rem->error_at = time(NULL);

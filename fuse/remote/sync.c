@@ -12,6 +12,7 @@
 
 #include "common/mem.h"
 #include "common/txn.h"
+#include "common/utf8.h"
 #include "fuse/remote/apply.h"
 #include "fuse/remote/bodies.h"
 #include "fuse/remote/digest.h"
@@ -45,7 +46,7 @@ void rem_sync_deinit(struct rem_sync *sync)
 void rem_note(struct rem_sync *sync, enum rem_level level, const char *format,
 	      ...)
 {
-	char text[1024], *p;
+	char text[1024];
 	va_list args;
 
 	if (sync->opts->log == NULL)
@@ -53,9 +54,7 @@ void rem_note(struct rem_sync *sync, enum rem_level level, const char *format,
 	va_start(args, format);
 	(void)vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	for (p = text; *p != '\0'; p++)
-		if ((unsigned char)*p < ' ' || *p == 0x7f)
-			*p = '?'; /* the server's words */
+	sqb_utf8_printable(text); /* the server's words */
 	sync->opts->log(sync->opts->ctx, level, text);
 }
 

@@ -7,6 +7,7 @@ import socket
 import threading
 
 DATE = '01-Feb-2020 03:04:05 +0000'
+SILENCE = 120       # seconds from a client: it hangs
 
 
 class Mail:
@@ -68,6 +69,7 @@ class FakeServer:
                 connection, _ = self.listener.accept()
             except OSError:
                 return
+            connection.settimeout(SILENCE)
             with connection:
                 try:
                     Session(self, connection).run()

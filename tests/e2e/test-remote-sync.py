@@ -12,6 +12,9 @@ from mails import mail
 from remote import DIED, Replica, folders, there
 from writer import Failed
 
+# What Dovecot says of a client that is killed.
+CUT_OFF = ('Connection reset by peer', 'Remote closed connection')
+
 
 class RemoteCase(harness.ServerCase):
     fmt = 'sdbox'
@@ -469,6 +472,8 @@ class Cut(RemoteCase):
     """Killed at a transaction, or after a line sent, and gone on: the end is
     the same.  Where, moves on by chance from run to run."""
 
+    allowed_errors = CUT_OFF
+
     def work(self):
         """Something of everything to tell, and to hear of."""
         session, replica = self.session, self.replica
@@ -629,6 +634,7 @@ class ConvergeCut(Converge):
     """The same with passes that were killed, and more work between them; what
     they sent is not sent again."""
 
+    allowed_errors = CUT_OFF
     once = True
 
     def before_sync(self, rng):
