@@ -42,6 +42,7 @@ void ifs_ready_init(struct ifs_ready *ready, int fd)
 	ready->piped = fd >= 0;
 	ready->told = false;
 	ready->watched = false;
+	ready->result[0] = '\0';
 }
 
 static void close_pipe(struct ifs_ready *ready)
@@ -58,6 +59,28 @@ static void write_pipe(struct ifs_ready *ready, const void *data, size_t size)
 		close_pipe(ready);
 }
 
+/* Over the line before. */
+static void show(const char *text, bool last)
+{
+	fprintf(stderr, "\r\033[K%s%s", text, last ? "\n" : "");
+	(void)fflush(stderr);
+}
+
+/* To whoever waits, or on our own terminal. */
+static void tell_progress(struct ifs_ready *ready, const char *text, bool last)
+{
+	char line[IFS_PROGRESS_SIZE + 1];
+	int size;
+
+	if (ready->fd >= 0) {
+		size = snprintf(line, sizeof(line), "%s%c", text,
+				last ? '\n' : '\r');
+		write_pipe(ready, line, (size_t)size);
+	} else if (!ready->piped) {
+		show(text, last);
+	}
+}
+
 void ifs_ready_tell(struct ifs_ready *ready, int code)
 {
 	(void)pthread_mutex_lock(&ready->lock);
@@ -65,6 +88,8 @@ void ifs_ready_tell(struct ifs_ready *ready, int code)
 		notify_systemd("READY=1");
 	if (!ready->told)
 		write_pipe(ready, &code, sizeof(code));
+	if (!ready->told && code == 0 && ready->result[0] != '\0')
+		tell_progress(ready, ready->result, true);
 	ready->told = true;
 	if (code != 0 || !ready->watched)
 		close_pipe(ready);
@@ -78,28 +103,18 @@ void ifs_ready_watch(struct ifs_ready *ready)
 	(void)pthread_mutex_unlock(&ready->lock);
 }
 
-/* Over the line before. */
-static void show(const char *text, bool last)
-{
-	fprintf(stderr, "\r\033[K%s%s", text, last ? "\n" : "");
-	(void)fflush(stderr);
-}
-
 void ifs_ready_progress(struct ifs_ready *ready, const char *text, bool last)
 {
-	char status[256];
-	int size;
+	char status[IFS_PROGRESS_SIZE];
 
 	(void)snprintf(status, sizeof(status), "STATUS=%s", text);
 	notify_systemd(status);
 	(void)pthread_mutex_lock(&ready->lock);
-	if (ready->watched && ready->told && ready->fd >= 0) {
-		size = snprintf(status, sizeof(status), "%s%c", text,
-				last ? '\n' : '\r');
-		write_pipe(ready, status, (size_t)size);
-	} else if (ready->watched && ready->told && !ready->piped) {
-		show(text, last);
-	}
+	if (ready->watched && ready->told)
+		tell_progress(ready, text, last);
+	else if (ready->watched && last)
+		(void)snprintf(ready->result, sizeof(ready->result), "%s",
+			       text);
 	ready->watched = ready->watched && !last;
 	if (last && ready->told)
 		close_pipe(ready);

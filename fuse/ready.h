@@ -12,12 +12,14 @@
  * A person at a terminal may watch what goes on after that.  Any thread may
  * call.
  */
+#define IFS_PROGRESS_SIZE 256
 struct ifs_ready {
 	pthread_mutex_t lock; /* of what follows */
 	int fd;               /* own; -1: there is no such process */
 	bool piped;           /* there was one */
 	bool told;
-	bool watched; /* it stays, to show what goes on */
+	bool watched;                   /* it stays, to show what goes on */
+	char result[IFS_PROGRESS_SIZE]; /* the last line, came before told */
 };
 
 /* fd: the pipe's end, or -1. */
