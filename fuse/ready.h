@@ -6,13 +6,14 @@
 #include <pthread.h>
 #include <stdbool.h>
 
+#define IFS_PROGRESS_SIZE 256 /* octets of a line, with its NUL */
+
 /*
  * Who started us waits until the mount answers: a process of ours that is to
  * be told an exit code by a pipe, or systemd (Type=notify), or both, or nobody.
  * A person at a terminal may watch what goes on after that.  Any thread may
  * call.
  */
-#define IFS_PROGRESS_SIZE 256
 struct ifs_ready {
 	pthread_mutex_t lock; /* of what follows */
 	int fd;               /* own; -1: there is no such process */
