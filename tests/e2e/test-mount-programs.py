@@ -18,7 +18,7 @@ import harness
 import mount
 from mails import mail
 
-PROGRAMS = ('mutt', 'mu', 'notmuch', 'mlist', 'mdeliver')
+PROGRAMS = ('mutt', 'neomutt', 'mu', 'notmuch', 'mlist', 'mdeliver')
 
 MUTTRC = '''set folder="{mnt}" from=ann@example.org realname=Ann mbox_type=Maildir
 set delete=yes quit=yes move=no confirmappend=no confirmcreate=no
@@ -173,15 +173,16 @@ class Programs(mount.MountCase):
                    'insert --folder=Made --create-folder +flagged -unread')
         self.assertEqual(self.state('Made'), {'in': {'\\Seen', '\\Flagged'}})
 
-    def mutt(self, keys, folder='INBOX'):
-        """Run it on a terminal until it ends."""
+    def mutt(self, program, keys):
+        """Run one of them on a terminal until it ends."""
         self.write_config('muttrc', MUTTRC)
         terminal, its_end = pty.openpty()
         owner = self.store.as_owner()
         owner['env'] = dict(owner['env'], HOME=self.home, TERM='xterm')
         process = subprocess.Popen(
-            ['sh', '-c', 'cd "$0" && exec mutt -n -F "$1/muttrc" -f "$2" '
-             '-e "push \'$3\'"', self.mnt, self.home, folder, keys],
+            ['sh', '-c', 'cd "$0" && exec "$4" -n -F "$1/muttrc" -f "$2" '
+             '-e "push \'$3\'"', self.mnt, self.home, 'INBOX', keys,
+             program],
             stdin=its_end, stdout=its_end, stderr=its_end,
             start_new_session=True, **owner)
         os.close(its_end)
@@ -195,7 +196,7 @@ class Programs(mount.MountCase):
             if time.monotonic() > end:
                 process.kill()
                 process.wait()
-                self.fail(f'mutt does not end: {output[-2000:]}')
+                self.fail(f'it does not end: {output[-2000:]}')
             if select.select([terminal], [], [], 0.1)[0]:
                 try:
                     output += os.read(terminal, 4096)
@@ -204,14 +205,21 @@ class Programs(mount.MountCase):
         return output
 
     def test_mutt(self):
+        self.read_with('mutt')
+
+    def test_neomutt(self):
+        self.read_with('neomutt')
+
+    def read_with(self, program):
         self.client.ok('CREATE Archive')
-        self.mutt('<search>~s subject0<enter><set-flag>!'
+        self.mutt(program, '<search>~s subject0<enter><set-flag>!'
                   '<search>~s subject2<enter><set-flag>r'
                   '<search>~s subject3<enter><delete-message><quit>')
         self.assertEqual(self.state(), {
             'subject0': {'\\Flagged'}, 'subject1': {'\\Seen'},
             'subject2': {'\\Answered', '\\Seen'}})
-        self.mutt('<search>~s subject2<enter><save-message><kill-line>=Archive'
+        self.mutt(program,
+                  '<search>~s subject2<enter><save-message><kill-line>=Archive'
                   '<enter><search>~s subject0<enter><copy-message><kill-line>'
                   '=Made<enter><quit>')
         self.assertEqual(self.state(), {'subject0': {'\\Flagged'},
@@ -220,7 +228,7 @@ class Programs(mount.MountCase):
                          {'subject2': {'\\Answered', '\\Seen'}})
         self.assertEqual(self.state('Made'), {'subject0': {'\\Flagged'}})
         self.assertEqual(self.uids('Made')[1:], [])
-        self.mutt('<search>~s subject1<enter><set-flag>N<quit>')
+        self.mutt(program, '<search>~s subject1<enter><set-flag>N<quit>')
         self.assertEqual(self.state()['subject1'], set())
 
 
