@@ -179,15 +179,21 @@ enum sqb_err sqb_remote_mailbox_forget(struct sqb_store *st,
 }
 
 /* What is forgotten shall be found again, as what is new. */
-static const char *const sql_retry[] = {
+static const char sql_retry_find[] =
 	"UPDATE remote_mailbox AS b SET pushed = min(pushed, coalesce("
 	" (SELECT min(m.modseq) - 1 FROM remote_message r"
 	"  JOIN message m ON m.mailbox_id = r.mailbox_id AND m.uid = r.uid"
 	"  WHERE r.state != 0 AND r.state = 2 AND r.mailbox_id = b.mailbox_id),"
-	" pushed))",
+	" pushed))";
+static const char sql_retry_keywords[] =
 	"DELETE FROM remote_keyword_more WHERE (mailbox_id, uid) IN (SELECT"
-	" mailbox_id, uid FROM remote_message WHERE state != 0 AND state = 2)",
-	"DELETE FROM remote_message WHERE state != 0 AND state = 2",
+	" mailbox_id, uid FROM remote_message WHERE state != 0 AND state = 2)";
+static const char sql_retry_messages[] =
+	"DELETE FROM remote_message WHERE state != 0 AND state = 2";
+static const char *const sql_retry[] = {
+	sql_retry_find,
+	sql_retry_keywords,
+	sql_retry_messages,
 };
 
 enum sqb_err sqb_remote_retry(struct sqb_store *st)
