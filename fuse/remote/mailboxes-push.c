@@ -275,15 +275,12 @@ static bool rename_one(struct rem_sync *sync, struct rem_listing *listing,
 }
 
 /* Parents first, so that their inferiors go along. */
-static int by_depth(const void *a, const void *b)
+static int by_path(const void *a, const void *b)
 {
 	const struct rem_box *x = *(struct rem_box *const *)a;
 	const struct rem_box *y = *(struct rem_box *const *)b;
-	const char *p = x->path, *q = y->path;
 
-	for (; *p != '\0' && *p == *q; p++)
-		q++;
-	return (unsigned char)*p - (unsigned char)*q;
+	return strcmp(x->path, y->path);
 }
 
 static bool rename_all(struct rem_sync *sync, struct rem_listing *listing)
@@ -300,7 +297,7 @@ static bool rename_all(struct rem_sync *sync, struct rem_listing *listing)
 			list[count++] = box;
 	}
 	if (count > 0)
-		qsort(list, count, sizeof(*list), by_depth);
+		qsort(list, count, sizeof(*list), by_path);
 	if (count > 0)
 		ok = rem_leave(sync);
 	for (i = 0; i < count && ok; i++) {
@@ -430,7 +427,7 @@ static bool delete_one(struct rem_sync *sync, struct rem_box *box)
 /* Inferiors first. */
 static int deepest_first(const void *a, const void *b)
 {
-	return by_depth(b, a);
+	return by_path(b, a);
 }
 
 bool rem_mailboxes_delete(struct rem_sync *sync)
