@@ -4,7 +4,6 @@
 
 #include <check.h>
 #include <errno.h>
-#include <poll.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -67,16 +66,7 @@ static ssize_t socket_write(struct imap_transport *t, const void *data,
 static int socket_wait(struct imap_transport *t, bool for_write, int wake_fd,
 		       int milliseconds)
 {
-	struct pollfd fds[] = {
-		{ .fd = from(t)->fd,
-		  .events = (short)(POLLIN | (for_write ? POLLOUT : 0)) },
-		{ .fd = wake_fd, .events = POLLIN },
-	};
-	int r = poll(fds, 2, milliseconds);
-
-	if (r <= 0)
-		return r;
-	return fds[1].revents != 0 ? 2 : 1;
+	return imap_wait_fd(from(t)->fd, for_write, wake_fd, milliseconds);
 }
 
 static void socket_close(struct imap_transport *t)

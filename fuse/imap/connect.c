@@ -4,7 +4,6 @@
 
 #include <curl/curl.h>
 #include <errno.h>
-#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,16 +70,7 @@ static ssize_t curl_write(struct imap_transport *base, const void *data,
 static int curl_wait(struct imap_transport *base, bool for_write, int wake_fd,
 		     int milliseconds)
 {
-	struct pollfd fds[] = {
-		{ .fd = from(base)->fd,
-		  .events = (short)(POLLIN | (for_write ? POLLOUT : 0)) },
-		{ .fd = wake_fd, .events = POLLIN },
-	};
-	int r = poll(fds, 2, milliseconds);
-
-	if (r <= 0)
-		return r;
-	return fds[1].revents != 0 ? 2 : 1;
+	return imap_wait_fd(from(base)->fd, for_write, wake_fd, milliseconds);
 }
 
 static const char *curl_why(struct imap_transport *base)

@@ -50,4 +50,7 @@ struct imap_transport {
 	const char *(*why)(struct imap_transport *t);
 };
 
+/* What wait() does, for a transport that is a descriptor. */
+int imap_wait_fd(int fd, bool for_write, int wake_fd, int milliseconds);
+
 #endif

@@ -2,6 +2,7 @@
 /* Copyright (c) 2026 the sqbox authors */
 #include "fuse/imap/transport.h"
 
+#include <poll.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -60,4 +61,18 @@ bool imap_wake_hear(struct imap_wake *wake)
 	atomic_store(&wake->rung, false);
 	(void)!read(wake->fd, &rung, sizeof(rung));
 	return true;
+}
+
+int imap_wait_fd(int fd, bool for_write, int wake_fd, int milliseconds)
+{
+	struct pollfd fds[] = {
+		{ .fd = fd,
+		  .events = (short)(POLLIN | (for_write ? POLLOUT : 0)) },
+		{ .fd = wake_fd, .events = POLLIN },
+	};
+	int r = poll(fds, 2, milliseconds);
+
+	if (r <= 0)
+		return r;
+	return fds[1].revents != 0 ? 2 : 1;
 }
