@@ -72,7 +72,8 @@ sanitizers)
 	;;
 threads)
 	build_release CC=gcc --enable-sanitizers=thread --without-dovecot
-	make check TESTS='tests/test-threads tests/test-imap-client'
+	make check TESTS='tests/test-threads tests/test-imap-client
+		tests/test-imap-client-failures'
 	SQBOX_BUILDDIR=$PWD
 	export SQBOX_BUILDDIR
 	for test in "$top"/tests/e2e/test-mount-*.py \
