@@ -77,6 +77,24 @@ enum sqb_err sqb_body_unlink_last(struct sqb_store *st, struct sqb_body_id id)
 	return sqb_run(st, q);
 }
 
+static const char sql_count[] =
+	"SELECT coalesce((SELECT refs FROM body_shared WHERE body_id = ?1),"
+	" NOT EXISTS (SELECT 1 FROM body_free WHERE body_id = ?1))";
+
+enum sqb_err sqb_body_refs(struct sqb_store *st, struct sqb_body_id id,
+			   uint64_t *refs_r)
+{
+	sqlite3_stmt *q = sqb_stmt(st, sql_count);
+	enum sqb_err err;
+	int64_t refs;
+
+	sqlite3_bind_int64(q, 1, id.n);
+	err = sqb_run_int64(st, q, &refs);
+	if (err == SQB_OK)
+		*refs_r = (uint64_t)refs;
+	return err;
+}
+
 static const char sql_any[] = "SELECT EXISTS (SELECT 1 FROM body_shared)";
 
 enum sqb_err sqb_body_any_shared(struct sqb_store *st, bool *any_r)

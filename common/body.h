@@ -56,6 +56,10 @@ struct sqb_body_info {
 enum sqb_err sqb_body_info(struct sqb_store *st, struct sqb_mailbox_id box,
 			   uint32_t uid, struct sqb_body_info *info_r);
 
+/* How many messages share a body there is; 0: the last one was expunged. */
+enum sqb_err sqb_body_refs(struct sqb_store *st, struct sqb_body_id id,
+			   uint64_t *refs_r);
+
 /*
  * Open the body of a message for reading.  The reader stays good after an
  * expunge for 60 seconds.  It holds no transaction between calls.

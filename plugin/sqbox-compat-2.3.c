@@ -44,6 +44,14 @@ int sqbox_list_settings_check(struct mailbox_list *list, const char **error_r)
 			   "sqbox (remove it, or name a directory)";
 		return -1;
 	}
+	if (*list->set.mailbox_dir_name != '\0' ||
+	    *list->set.maildir_name != '\0') {
+		*error_r = "mail_location: MAILBOXDIR and DIRNAME cannot be "
+			   "used with sqbox, where mailboxes are no "
+			   "directories (give the namespace a store of its "
+			   "own, such as sqbox:~/expunged)";
+		return -1;
+	}
 	return 0;
 }
 

@@ -46,6 +46,9 @@ static int sqbox_list_init(struct mailbox_list *_list, const char **error_r)
 	const char *root;
 	bool create;
 
+	/* Also of a namespace that shares the storage of another. */
+	if (sqbox_list_settings_check(_list, error_r) < 0)
+		return -1;
 	if (sqbox_settings_get(_list, &set, error_r) < 0)
 		return -1;
 	if (!sqbox_list_get_root_path(_list, MAILBOX_LIST_PATH_TYPE_DIR,

@@ -255,6 +255,35 @@ static int sqbox_mail_get_pop3(struct mail *mail, enum mail_fetch_field field,
 	return 0;
 }
 
+/* Copies share their body: what lazy_expunge asks to keep one of them only. */
+static int
+sqbox_mail_get_refcount(struct mail *mail, enum mail_fetch_field field,
+			const char **value_r)
+{
+	struct index_mail *imail = INDEX_MAIL(mail);
+	pool_t pool = imail->mail.data_pool;
+	struct sqb_message msg;
+	uint64_t refs;
+	enum sqb_err err;
+
+	*value_r = "";
+	if (mail->saving)
+		return 0;
+	if (sqbox_mail_get_row(mail, &msg) < 0)
+		return -1;
+	if (field == MAIL_FETCH_REFCOUNT_ID) {
+		*value_r = p_strdup_printf(pool, "%lld", (long long)msg.body.n);
+		return 0;
+	}
+	err = sqb_body_refs(sqbox_store(mail->box), msg.body, &refs);
+	if (err != SQB_OK) {
+		sqbox_mail_set_error(mail, err);
+		return -1;
+	}
+	*value_r = p_strdup_printf(pool, "%llu", (unsigned long long)refs);
+	return 0;
+}
+
 static int
 sqbox_mail_get_special(struct mail *mail, enum mail_fetch_field field,
 		       const char **value_r)
@@ -276,6 +305,9 @@ sqbox_mail_get_special(struct mail *mail, enum mail_fetch_field field,
 	case MAIL_FETCH_UIDL_BACKEND:
 	case MAIL_FETCH_POP3_ORDER:
 		return sqbox_mail_get_pop3(mail, field, value_r);
+	case MAIL_FETCH_REFCOUNT:
+	case MAIL_FETCH_REFCOUNT_ID:
+		return sqbox_mail_get_refcount(mail, field, value_r);
 	default:
 		return index_mail_get_special(mail, field, value_r);
 	}

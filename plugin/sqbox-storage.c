@@ -41,7 +41,8 @@ static int sqbox_storage_create(struct mail_storage *_storage,
 {
 	struct sqbox_storage *storage = SQBOX_STORAGE(_storage);
 
-	/* The list has been made before us, and has opened the store. */
+	/* The list has been made before us, and has opened the store, if it is
+	   ours. */
 	if (sqbox_list_settings_check(ns->list, error_r) < 0)
 		return -1;
 	storage->account = SQBOX_LIST(ns->list)->account;

@@ -45,14 +45,24 @@ static int64_t count_free(void)
 	return t_sql_int(st, "SELECT count(*) FROM body_free");
 }
 
+static uint64_t count_refs(struct sqb_body_id body)
+{
+	uint64_t refs = UINT64_MAX;
+
+	t_ok(st, sqb_body_refs(st, body, &refs));
+	return refs;
+}
+
 START_TEST(one_writer_many_messages_one_body)
 {
 	append(T_INBOX, NULL);
 	ck_assert_int_eq(refs(), 0);
+	ck_assert_uint_eq(count_refs(get(T_INBOX, 1).body), 1);
 	append(other, NULL);
 	ck_assert_int_eq(refs(), 2);
 	append(T_INBOX, NULL);
 	ck_assert_int_eq(refs(), 3);
+	ck_assert_uint_eq(count_refs(get(T_INBOX, 1).body), 3);
 	ck_assert_int_eq(t_sql_int(st, "SELECT count(*) FROM body"), 1);
 	ck_assert_int_eq(get(other, 1).body.n, get(T_INBOX, 2).body.n);
 }

@@ -194,6 +194,17 @@ class WrongSettings(harness.ServerCase):
         self.assert_refused('mail_location = sqbox:~/mail:LAYOUT=fs',
                             r'LAYOUT=fs cannot be used with sqbox')
 
+    def test_directories_of_mailboxes(self):
+        """Two namespaces would have the same mailboxes."""
+        self.assert_refused(
+            'namespace {\n  prefix = old/\n  separator = /\n'
+            '  location = sqbox:~/mail:MAILBOXDIR=old\n}',
+            r'MAILBOXDIR and DIRNAME cannot be used')
+        for key in ('MAILBOXDIR', 'DIRNAME'):
+            self.assert_refused(f'mail_location = sqbox:~/mail:{key}=expunged',
+                                r'MAILBOXDIR and DIRNAME cannot be used with '
+                                r'sqbox.*store of its own')
+
 
 if harness.FORMAT != 'sqbox':
     del BadStores, RefusedStores, WrongSettings
