@@ -116,6 +116,24 @@ enum sqb_err sqb_remote_mailbox_iter_end(struct sqb_remote_mailbox_iter **it_p)
 	return sqb_walk_free(it != NULL ? &it->walk : NULL);
 }
 
+static const char sql_uidvalidity[] =
+	"SELECT uidvalidity FROM remote_mailbox WHERE mailbox_id = ?1";
+
+enum sqb_err sqb_remote_mailbox_uidvalidity(struct sqb_store *st,
+					    struct sqb_mailbox_id id,
+					    uint32_t *uidvalidity_r)
+{
+	sqlite3_stmt *q = sqb_stmt(st, sql_uidvalidity);
+	enum sqb_err err;
+
+	sqlite3_bind_int64(q, 1, id.n);
+	if (!sqb_step(st, q, &err))
+		return err != SQB_OK ? err : SQB_NOTFOUND;
+	*uidvalidity_r = (uint32_t)sqlite3_column_int64(q, 0);
+	sqlite3_reset(q);
+	return SQB_OK;
+}
+
 static const char sql_set[] =
 	"INSERT INTO remote_mailbox (mailbox_id, name, path, mailboxid,"
 	" subscribed, uidvalidity, uidnext, highestmodseq, pushed)"

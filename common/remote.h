@@ -57,6 +57,11 @@ bool sqb_remote_mailbox_iter_next(struct sqb_remote_mailbox_iter *it,
 				  struct sqb_remote_mailbox *box_r);
 enum sqb_err sqb_remote_mailbox_iter_end(struct sqb_remote_mailbox_iter **it);
 
+/* Of one of them.  SQB_NOTFOUND is an answer. */
+enum sqb_err sqb_remote_mailbox_uidvalidity(struct sqb_store *st,
+					    struct sqb_mailbox_id id,
+					    uint32_t *uidvalidity_r);
+
 /* Insert or replace the row of box->id. */
 enum sqb_err sqb_remote_mailbox_set(struct sqb_store *st,
 				    const struct sqb_remote_mailbox *box);

@@ -10,6 +10,7 @@
 #include "common/mem.h"
 #include "common/txn.h"
 #include "fuse/remote/bodies.h"
+#include "fuse/remote/pull.h"
 #include "fuse/remote/sync.h"
 #include "tests/fake-imap.h"
 #include "tests/support.h"
@@ -455,6 +456,81 @@ START_TEST(half_a_list_is_none)
 }
 END_TEST
 
+/* The message that had this UID when INBOX was selected. */
+#define FETCH_OTHER(uid) \
+	"* 1 FETCH (UID " uid \
+	" BODY[] {20}\r\nSubject: y\r\n\r\nBODY\r\n)\r\n" \
+	"%1 OK\r\n"
+
+static void fetch_other(struct fake_imap *f, void *ctx)
+{
+	(void)ctx;
+	fake_open(f, RICH);
+	fake_expect(f, "%1 SELECT INBOX *");
+	fake_say(f, SELECT_1 FLAGS_ANY "%1 OK\r\n");
+	fake_expect(f, "%1 UID FETCH 5 (UID BODY.PEEK[])");
+	fake_say(f, FETCH_OTHER("5"));
+	bye(f);
+}
+
+static void fetch_other_twice(struct fake_imap *f, void *ctx)
+{
+	(void)ctx;
+	fake_open(f, RICH);
+	fake_expect(f, "%1 SELECT INBOX *");
+	fake_say(f, SELECT_1 FLAGS_ANY "%1 OK\r\n");
+	for (int i = 0; i < 2; i++) {
+		fake_expect(f, "%1 UID FETCH 1 (UID BODY.PEEK[])");
+		fake_say(f, FETCH_OTHER("1"));
+	}
+	bye(f);
+}
+
+/* Another connection has found a UIDVALIDITY, and what UIDs mean there. */
+static void rebuild(const struct rem_box *box, uint32_t uidvalidity)
+{
+	struct sqb_remote_mailbox row = box->row;
+	struct sqb_remote_message msg;
+
+	row.uidvalidity = uidvalidity;
+	t_ok(st, sqb_remote_message_get(st, T_INBOX, 1, &msg));
+	msg.remote_uid = 5;
+	t_ok(st, sqb_txn_begin(st));
+	t_ok(st, sqb_remote_mailbox_set(st, &row));
+	t_ok(st, sqb_remote_message_set(st, T_INBOX, &msg));
+	t_ok(st, sqb_txn_commit(st));
+}
+
+/* By what is read first: the UIDs, or what they mean now. */
+START_TEST(a_body_of_another_uidvalidity_is_not_taken)
+{
+	struct rem_wanted wanted[REM_WANTED_MAX];
+	struct sqb_mailbox_id from;
+	struct sqb_body_reader *r;
+	struct rem_box *box;
+	size_t count;
+
+	ck_assert(pass(first));
+	fake = fake_start(_i == 0 ? fetch_other : fetch_other_twice, NULL,
+			  &fake_options);
+	ck_assert(rem_connect(&sync));
+	t_ok(sync.st, rem_boxes_load(sync.st, &sync.boxes));
+	box = rem_box_by_id(&sync.boxes, T_INBOX);
+	ck_assert(rem_select(&sync, box));
+	if (_i == 0)
+		rebuild(box, 8);
+	ck_assert(rem_next_absent(&sync, INT64_MIN, &from, wanted, &count));
+	ck_assert_uint_eq(count, 1);
+	if (_i == 1)
+		rebuild(box, 7);
+	ck_assert(rem_fetch_bodies(&sync, from, wanted, count) == (_i == 1));
+	ck_assert_int_eq(sync.failure, _i == 1 ? REM_NO_FAILURE : REM_NET);
+	t_fails(sqb_body_open(st, T_INBOX, 1, &r), SQB_ABSENT);
+	rem_disconnect(&sync);
+	(void)fake_end(&fake);
+}
+END_TEST
+
 /* Octets that are said in the first pass, and more. */
 #define CUT_END 1200
 
@@ -492,6 +568,8 @@ int main(void)
 	tcase_add_test(tc, what_was_expunged_before_it_was_seen_goes);
 	tcase_add_test(tc, what_is_refused_stays_and_says_why);
 	tcase_add_test(tc, half_a_list_is_none);
+	tcase_add_loop_test(tc, a_body_of_another_uidvalidity_is_not_taken, 0,
+			    2);
 	suite_add_tcase(suite, tc);
 	tcase_add_test(cut, cut_anywhere_it_goes_on);
 	suite_add_tcase(suite, cut);

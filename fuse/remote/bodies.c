@@ -21,12 +21,14 @@ struct body {
 };
 
 struct rem_fetch {
-	struct rem_sync *sync;   /* foreign */
+	struct rem_sync *sync; /* foreign */
+	struct sqb_mailbox_id from;
 	struct rem_wanted *list; /* foreign; in the order of remote_uid */
 	size_t count;
 	struct sqb_body_writer *writer; /* own; of what is just coming */
 	bool whole;                     /* it has come */
 	enum sqb_err err;
+	bool stale;          /* the UIDs have got another meaning */
 	struct body *bodies; /* own; waiting for a transaction */
 	size_t body_count, body_alloc;
 	uint64_t octets;
@@ -116,13 +118,50 @@ static struct rem_wanted *find(struct rem_fetch *fetch, uint32_t remote_uid)
 	return bsearch(&key, fetch->list, fetch->count, sizeof(key), by_uid);
 }
 
+/*
+ * Do the UIDs of the selected mailbox mean what the rows say?  Another
+ * connection may have seen a new UIDVALIDITY, and changed these; for ours the
+ * old one goes on.
+ */
+static enum sqb_err check_validity(struct rem_fetch *fetch,
+				   struct sqb_store *st)
+{
+	uint32_t now = 0;
+	enum sqb_err err =
+		sqb_remote_mailbox_uidvalidity(st, fetch->from, &now);
+
+	if (err != SQB_OK && err != SQB_NOTFOUND)
+		return err;
+	fetch->stale = now != fetch->sync->view.uidvalidity;
+	return SQB_OK;
+}
+
+/* Is the message still the one of this UID at the server? */
+static enum sqb_err is_of(struct rem_fetch *fetch, struct sqb_store *st,
+			  const struct rem_wanted *wanted, bool *is_r)
+{
+	struct sqb_remote_message row;
+	struct sqb_message msg;
+	enum sqb_err err = sqb_message_get(st, wanted->box, wanted->uid, &msg);
+
+	if (err == SQB_OK)
+		err = sqb_remote_message_find(st, fetch->from,
+					      wanted->remote_uid, &row);
+	*is_r = err == SQB_OK && row.body.n == msg.body.n;
+	return err == SQB_NOTFOUND ? SQB_OK : err;
+}
+
 static enum sqb_err fill(struct rem_fetch *fetch, struct sqb_store *st,
 			 struct body *body)
 {
 	struct rem_wanted *wanted = find(fetch, body->remote_uid);
-	enum sqb_err err =
-		sqb_message_fill(st, wanted->box, wanted->uid, body->writer);
+	enum sqb_err err;
+	bool is;
 
+	err = is_of(fetch, st, wanted, &is);
+	if (err != SQB_OK || !is)
+		return err;
+	err = sqb_message_fill(st, wanted->box, wanted->uid, body->writer);
 	if (err != SQB_OK && err != SQB_EXISTS && err != SQB_NOTFOUND)
 		return err;
 	wanted->state = REM_GOT;
@@ -139,7 +178,11 @@ static bool fill_all(struct rem_fetch *fetch)
 	if (fetch->body_count == 0)
 		return true;
 	st = rem_txn_begin(fetch->sync);
-	for (i = 0; i < fetch->body_count && err == SQB_OK && st != NULL; i++)
+	if (st != NULL)
+		err = check_validity(fetch, st);
+	for (i = 0; i < fetch->body_count && err == SQB_OK && st != NULL &&
+		    !fetch->stale;
+	     i++)
 		err = fill(fetch, st, &fetch->bodies[i]);
 	ok = st != NULL && rem_txn_end(fetch->sync, st, err);
 	(void)lock(fetch);
@@ -228,7 +271,9 @@ static bool ask(struct rem_fetch *fetch, unsigned int state)
 	sync->fetch = fetch;
 	now = send_some(fetch, &end, state);
 	while (now != 0 && ok) {
-		next = may_go_on(sync) ? send_some(fetch, &end, state) : 0;
+		next = may_go_on(sync) && !fetch->stale
+			       ? send_some(fetch, &end, state)
+			       : 0;
 		ok = rem_wait(sync, now, &err, NULL);
 		now = next;
 	}
@@ -243,7 +288,9 @@ static bool ask(struct rem_fetch *fetch, unsigned int state)
 bool rem_fetch_bodies(struct rem_sync *sync, struct sqb_mailbox_id from,
 		      struct rem_wanted *list, size_t count)
 {
-	struct rem_fetch fetch = { .sync = sync, .list = list, .count = count };
+	struct rem_fetch fetch = {
+		.sync = sync, .from = from, .list = list, .count = count
+	};
 	struct rem_box *box = rem_box_by_id(&sync->boxes, from);
 	bool ok = true;
 	size_t i;
@@ -255,12 +302,20 @@ bool rem_fetch_bodies(struct rem_sync *sync, struct sqb_mailbox_id from,
 	if (sync->view.box != box)
 		return true;
 	qsort(list, count, sizeof(*list), by_uid);
-	ok = ask(&fetch, REM_UNASKED) && ask(&fetch, REM_MISSING);
+	ok = ask(&fetch, REM_UNASKED);
+	if (ok && !fetch.stale)
+		ok = ask(&fetch, REM_MISSING);
 	for (i = 0; i < fetch.body_count; i++) { /* after a failure only */
 		(void)lock(&fetch);
 		sqb_body_writer_free(&fetch.bodies[i].writer);
 		unlock(&fetch);
 	}
 	free(fetch.bodies);
+	if (ok && fetch.stale) {
+		/* What others wait for is asked for again, by a connection
+		   that selects it anew. */
+		box->unsettled = true;
+		return rem_fail_stale(sync, box);
+	}
 	return ok;
 }

@@ -77,6 +77,17 @@ bool rem_fail_net(struct rem_sync *sync, enum imap_err err)
 					 : imap_client_why(sync->client));
 }
 
+bool rem_fail_stale(struct rem_sync *sync, const struct rem_box *box)
+{
+	char *why =
+		sqb_xasprintf("%s: its UIDs have changed meanwhile", box->path);
+
+	sync->net = IMAP_LOST;
+	(void)fail(sync, REM_NET, why);
+	free(why);
+	return false;
+}
+
 bool rem_fail_store(struct rem_sync *sync, struct sqb_store *st,
 		    enum sqb_err err)
 {

@@ -84,6 +84,9 @@ enum sqb_err rem_retry_rows(struct sqb_store *st);
 
 /* Record failures, and return false. */
 bool rem_fail_net(struct rem_sync *sync, enum imap_err err);
+/* What is selected has another UIDVALIDITY by now: another connection saw it.
+ */
+bool rem_fail_stale(struct rem_sync *sync, const struct rem_box *box);
 bool rem_fail_store(struct rem_sync *sync, struct sqb_store *st,
 		    enum sqb_err err);
 
