@@ -54,6 +54,18 @@ enum sqb_err sqb_absent_get(struct sqb_store *st, struct sqb_body_id id,
 	return SQB_OK;
 }
 
+static const char sql_any[] = "SELECT EXISTS (SELECT 1 FROM body_absent)";
+
+enum sqb_err sqb_absent_any(struct sqb_store *st, bool *any_r)
+{
+	int64_t any;
+	enum sqb_err err = sqb_run_int64(st, sqb_stmt(st, sql_any), &any);
+
+	if (err == SQB_OK)
+		*any_r = any != 0;
+	return err;
+}
+
 /* A message whose size was wrong, and its mailbox's counters. */
 static const char sql_resize[] =
 	"UPDATE message SET vsize = ?3, psize = ?3, modseq = ?4"

@@ -195,6 +195,9 @@ enum sqb_err sqb_message_append_absent(struct sqb_store *st,
 enum sqb_err sqb_message_fill(struct sqb_store *st, struct sqb_mailbox_id box,
 			      uint32_t uid, struct sqb_body_writer *w);
 
+/* Is any body absent? */
+enum sqb_err sqb_absent_any(struct sqb_store *st, bool *any_r);
+
 /*
  * Walk absent bodies that the server has, those with the latest date first, by
  * one of their messages: mailbox, UID here and there, size, INTERNALDATE.

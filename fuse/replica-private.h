@@ -13,6 +13,10 @@ struct ifs_replica {
 	struct rem *rem;     /* own */
 	atomic_bool quiet;   /* its faults are told otherwise */
 	atomic_uint waiting; /* requests that have a thread and wait */
+	/* Transactions that the engine has begun and ended: odd while it has
+	   one.  And twice that number, when it was last asked whether bodies
+	   are absent, and one more if none was. */
+	atomic_uint_least64_t changes, known;
 
 	pthread_mutex_t lock; /* of what follows */
 	pthread_cond_t answered;

@@ -36,8 +36,11 @@ static void unlock_store(void *ctx)
 static enum sqb_err begin(void *ctx, struct sqb_store *st)
 {
 	struct ifs_replica *replica = ctx;
+	enum sqb_err err = ifs_write_txn(replica->fs, st);
 
-	return ifs_write_txn(replica->fs, st);
+	if (err == SQB_OK)
+		atomic_fetch_add(&replica->changes, 1);
+	return err;
 }
 
 static enum sqb_err finish(void *ctx, struct sqb_store *st, enum sqb_err err)
@@ -45,7 +48,9 @@ static enum sqb_err finish(void *ctx, struct sqb_store *st, enum sqb_err err)
 	struct ifs_replica *replica = ctx;
 
 	ifs_write_tell(replica->fs);
-	return ifs_write_commit(replica->fs, st, err);
+	err = ifs_write_commit(replica->fs, st, err);
+	atomic_fetch_add(&replica->changes, 1);
+	return err;
 }
 
 /* What it has to say */
@@ -198,6 +203,7 @@ int ifs_replica_start(struct ifs_fs *fs, const char *secret, char **error_r)
 	struct ifs_replica *replica = sqb_xcalloc(1, sizeof(*replica));
 	int ret;
 
+	atomic_init(&replica->known, UINT64_MAX); /* nothing */
 	replica->fs = fs;
 	(void)pthread_mutex_init(&replica->lock, NULL);
 	(void)pthread_cond_init(&replica->answered, NULL);
