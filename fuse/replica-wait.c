@@ -276,6 +276,8 @@ static int wait_for_sync(fuse_req_t req)
 		ret = outcome(&wait, rem_want_sent(rem, &pass, SLICE));
 	while (ret == EAGAIN);
 	end(&wait);
+	/* Who waited for it is to see what has come. */
+	ifs_inval_settle(fs);
 	if (ret == 0)
 		ret = find_refused(fs);
 	return ret == ETIMEDOUT ? EAGAIN : ret;

@@ -73,6 +73,12 @@ void rem_listing_send(struct rem_sync *sync,
 		imap_command_text(sync->client, "LSUB \"\" \"*\"");
 		commands->lsub = imap_command_send(sync->client);
 	}
+	if (sync->idled) {
+		imap_command_begin(sync->client);
+		imap_command_text(sync->client, "NOOP");
+		commands->noop = imap_command_send(sync->client);
+		sync->idled = false;
+	}
 }
 
 static int by_name(const void *a, const void *b)
@@ -172,7 +178,7 @@ bool rem_listing_end(struct rem_sync *sync,
 		     const struct rem_listing_commands *commands,
 		     struct rem_listing *listing, bool *ok_r)
 {
-	enum imap_err err, lsub = IMAP_OK;
+	enum imap_err err, lsub = IMAP_OK, noop;
 	bool ok;
 
 	memset(listing, 0, sizeof(*listing));
@@ -186,6 +192,8 @@ bool rem_listing_end(struct rem_sync *sync,
 	mark_twins(listing);
 	if (ok && commands->lsub != 0)
 		ok = rem_wait(sync, commands->lsub, &lsub, NULL);
+	if (ok && commands->noop != 0)
+		ok = rem_wait(sync, commands->noop, &noop, NULL);
 	if (ok && err == IMAP_OK && !has_list_status(sync))
 		ok = ask_status(sync, listing);
 	sync->listing = NULL;

@@ -21,7 +21,7 @@ struct rem_listing {
 
 /* Ask.  INBOX may be selected by commands that were sent before. */
 struct rem_listing_commands {
-	unsigned int list, lsub;
+	unsigned int noop, list, lsub;
 };
 void rem_listing_send(struct rem_sync *sync,
 		      struct rem_listing_commands *commands_r);

@@ -38,6 +38,25 @@ static bool is_same(const struct rem_box *box)
 	       listed->uidnext == row->uidnext;
 }
 
+/*
+ * STATUS of the mailbox that is selected may be of before (RFC 9051 6.3.11).
+ * What is new there is told with NOOP.
+ */
+static void note_told(struct rem_sync *sync)
+{
+	struct rem_view *view = &sync->view;
+
+	sync->told.n = 0;
+	if (view->box != NULL && rem_view_has_told(view))
+		sync->told = view->box->row.id;
+	view->box = NULL; /* mailboxes may go */
+}
+
+static bool is_unchanged(const struct rem_sync *sync, const struct rem_box *box)
+{
+	return is_same(box) && box->row.id.n != sync->told.n;
+}
+
 static void count_work(struct rem_sync *sync)
 {
 	struct rem_progress *progress = &sync->progress;
@@ -95,7 +114,7 @@ static bool pull_all(struct rem_sync *sync)
 		for (i = 0; i < sync->boxes.count; i++) {
 			box = sync->boxes.list[i];
 			if ((strcmp(box->path, "INBOX") == 0) != (turn == 0) ||
-			    !is_selectable(box) || is_same(box))
+			    !is_selectable(box) || is_unchanged(sync, box))
 				continue;
 			if (sent - ended == AHEAD &&
 			    !pull_end(sync, &pulls[ended++ % AHEAD]))
@@ -160,7 +179,6 @@ static void forget_round(struct rem_sync *sync)
 	sync->pushed = sync->waiting = 0;
 	sync->held_count = 0;
 	rem_moved_forget(sync);
-	sync->view.box = NULL; /* mailboxes may go */
 }
 
 static bool round_trip(struct rem_sync *sync)
@@ -173,6 +191,7 @@ static bool round_trip(struct rem_sync *sync)
 	if (sqb_last_modseq(sync->st, &sync->modseq) != SQB_OK)
 		sync->modseq = 0;
 	ok = list(sync, &listing, &good);
+	note_told(sync);
 	if (ok && !good)
 		rem_note(sync, REM_WARNING, "LIST: %s",
 			 imap_client_why(sync->client));

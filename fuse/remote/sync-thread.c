@@ -171,12 +171,6 @@ static bool has_reason(struct rem *rem, bool *changed_r)
 	return wanted;
 }
 
-static bool has_told(const struct rem_view *view)
-{
-	return view->seen_count > 0 || view->vanished.count > 0 ||
-	       view->expunged || view->arrived;
-}
-
 /*
  * Select INBOX, to be told of it.  Has it changed since the pass?  Where there
  * are no modseqs, that is seen by what has arrived only.
@@ -202,6 +196,7 @@ static bool idle(struct rem *rem)
 	enum imap_err err = IMAP_OK;
 	int64_t left;
 
+	sync->idled = true;
 	/* Once: a server may never agree with itself. */
 	sync->doubted = !sync->doubted && look_at_inbox(sync);
 	if (sync->doubted)
@@ -210,7 +205,7 @@ static bool idle(struct rem *rem)
 	while (sync->failure == REM_NO_FAILURE) {
 		wanted = has_reason(rem, &changed);
 		/* Also what was written while the pass was looking. */
-		if (wanted || has_told(&sync->view) ||
+		if (wanted || rem_view_has_told(&sync->view) ||
 		    ((changed || first) && last_modseq(rem) != sync->modseq))
 			return true;
 		first = false;

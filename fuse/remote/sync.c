@@ -221,6 +221,7 @@ void rem_disconnect(struct rem_sync *sync)
 {
 	imap_client_close(&sync->client);
 	sync->ahead = 0;
+	sync->idled = false;
 	rem_view_clear(&sync->view);
 	rem_diff_free(&sync->diff);
 }

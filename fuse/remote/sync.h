@@ -47,6 +47,7 @@ struct rem_sync {
 	bool examine;           /* only reads: SELECT is not needed */
 	struct imap_wake *wake; /* foreign; NULL: none */
 	bool rung;              /* while it waited for an answer */
+	bool idled; /* a mailbox is selected that STATUS may be old of */
 
 	enum rem_failure failure;
 	enum imap_err net;
@@ -62,6 +63,7 @@ struct rem_sync {
 	unsigned int ahead;   /* pulls sent and not ended */
 	bool doubted; /* this pass was made because INBOX was not the same */
 	bool again;   /* one more round is needed */
+	struct sqb_mailbox_id told; /* what there was news of; 0: none */
 	struct rem_progress progress;
 	double first_at; /* seconds: when the first sync began */
 };

@@ -197,6 +197,12 @@ static void take_number(struct rem_view *view,
 	}
 }
 
+bool rem_view_has_told(const struct rem_view *view)
+{
+	return view->seen_count > 0 || view->vanished.count > 0 ||
+	       view->expunged || view->arrived;
+}
+
 bool rem_view_take(struct rem_view *view, const struct imap_response *response)
 {
 	struct imap_uidset set;

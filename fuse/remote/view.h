@@ -71,6 +71,8 @@ void rem_view_clear(struct rem_view *view);
 void rem_view_drop_seen(struct rem_view *view);
 /* false: not of the selected mailbox. */
 bool rem_view_take(struct rem_view *view, const struct imap_response *response);
+/* Something that is not in the store yet? */
+bool rem_view_has_told(const struct rem_view *view);
 /* Does the server keep this keyword?  Names are compared in any case. */
 bool rem_view_keeps(const struct rem_view *view, const char *keyword);
 

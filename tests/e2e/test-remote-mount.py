@@ -51,6 +51,16 @@ class Thin(RemoteCase):
         self.client.append('INBOX', mail('news'))
         self.wait_for(lambda: mail('news') in self.here(), 'it did not come')
 
+    def test_a_sync_has_what_others_did_before(self):
+        """STATUS of the mailbox that is in IDLE may be of before."""
+        for n in range(40):
+            self.client.append('INBOX', mail(f'message {n}'))
+            self.sync()
+            self.assertIn(mail(f'message {n}'), self.here())
+            self.client.append('box', mail(f'message {n}'))
+            self.sync()
+            self.assertIn(mail(f'message {n}'), self.here('box'))
+
     def test_rm_expunges_there(self):
         os.unlink(self.path('box', os.listdir(self.path('box'))[0]))
         self.sync()
